@@ -1,0 +1,106 @@
+#include "harness/report/dwarf_lookup.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+
+#include <dwarf.h>
+
+namespace harness {
+
+namespace {
+
+bool holds_code(int tag) {
+  return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
+         tag == DW_TAG_lexical_block || tag == DW_TAG_namespace;
+}
+
+// Adds the functions below die that hold address, the outermost first.
+void collect_scopes(Dwarf_Die& die, Dwarf_Addr address, std::vector<Dwarf_Die>& scopes) {
+  Dwarf_Die child;
+  for (int state = dwarf_child(&die, &child); state == 0; state = dwarf_siblingof(&child, &child)) {
+    int tag = dwarf_tag(&child);
+    if (!holds_code(tag) || (tag != DW_TAG_namespace && dwarf_haspc(&child, address) <= 0))
+      continue;
+    if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine)
+      scopes.push_back(child);
+    std::size_t before = scopes.size();
+    collect_scopes(child, address, scopes);
+    if (tag != DW_TAG_namespace || scopes.size() != before)
+      return;
+  }
+}
+
+// The unit that holds address. The table of address ranges may miss some (assembler, other
+// compilers).
+std::optional<Dwarf_Die> unit_at(Dwarf* dwarf, Dwarf_Addr address) {
+  Dwarf_Die unit;
+  if (dwarf_addrdie(dwarf, address, &unit))
+    return unit;
+  Dwarf_CU* cu = nullptr;
+  Dwarf_Die sub;
+  while (dwarf_get_units(dwarf, cu, &cu, nullptr, nullptr, &unit, &sub) == 0)
+    if (dwarf_haspc(&unit, address) > 0)
+      return unit;
+  return {};
+}
+
+int number(Dwarf_Die& die, unsigned int name) {
+  Dwarf_Attribute attribute;
+  Dwarf_Word value = 0;
+  if (!dwarf_attr_integrate(&die, name, &attribute) || dwarf_formudata(&attribute, &value) != 0)
+    return 0;
+  return static_cast<int>(value);
+}
+
+// A path as recorded, without the folder of the compilation where it starts with that: the top of
+// the tree, or of a kernel's output folder.
+std::string short_path(Dwarf_Die& unit, const char* name) {
+  if (!name)
+    return {};
+  std::string path = name;
+  Dwarf_Attribute attribute;
+  const char* folder = dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &attribute));
+  std::string top = folder ? std::string(folder) + "/" : "/";
+  return top != "/" && path.starts_with(top) ? path.substr(top.size()) : path;
+}
+
+std::string call_file(Dwarf_Die& unit, int index) {
+  Dwarf_Files* files = nullptr;
+  std::size_t count = 0;
+  if (dwarf_getsrcfiles(&unit, &files, &count) != 0 || index < 0 ||
+      static_cast<std::size_t>(index) >= count)
+    return {};
+  return short_path(unit, dwarf_filesrc(files, static_cast<std::size_t>(index), nullptr, nullptr));
+}
+
+} // namespace
+
+std::vector<DwarfFrame> frames_at(Dwarf* dwarf, std::uint64_t address) {
+  std::vector<DwarfFrame> frames;
+  std::optional<Dwarf_Die> unit = unit_at(dwarf, address);
+  if (!unit)
+    return frames;
+  DwarfFrame frame;
+  if (Dwarf_Line* line = dwarf_getsrc_die(&*unit, address)) {
+    dwarf_lineno(line, &frame.line);
+    frame.file = short_path(*unit, dwarf_linesrc(line, nullptr, nullptr));
+  }
+  std::vector<Dwarf_Die> scopes;
+  collect_scopes(*unit, address, scopes);
+  std::reverse(scopes.begin(), scopes.end());
+  for (Dwarf_Die& scope : scopes) {
+    const char* name = dwarf_diename(&scope);
+    frame.function = name ? name : "";
+    frames.push_back(frame);
+    if (dwarf_tag(&scope) != DW_TAG_inlined_subroutine)
+      break;
+    frame.line = number(scope, DW_AT_call_line);
+    frame.file = call_file(*unit, number(scope, DW_AT_call_file));
+  }
+  if (frames.empty() && frame.line != 0)
+    frames.push_back(frame);
+  return frames;
+}
+
+} // namespace harness

@@ -1,0 +1,78 @@
+// The table of crash kinds: which words start one, and how its title is made. To teach the parser
+// something new, add a row; the engine (parse.cpp) knows no kind by name.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <re2/re2.h>
+
+#include "harness/report/machinery.hpp"
+
+namespace harness {
+
+// Where the guilty function is looked for, after what the rule's pattern captured.
+enum class Where {
+  none,    // the title has no function
+  pattern, // only in the pattern's captures
+  ip,      // the instruction pointer, then the call trace
+  trace,   // the call trace
+  frames,  // the first frames of any kind after the start line
+  served,  // what the CPU was serving: ip and call trace, just above the dispatcher
+};
+
+// One form of a kind. The first rule of a kind whose patterns match makes the report. Patterns are
+// RE2. Groups named f, f2, ... hold functions that may be guilty; the others fill $1, $2, ... of
+// the titles, those of more after those of line. $F is the guilty function.
+struct Rule {
+  std::string_view line; // matches the start line from its start words on
+  std::string_view title;
+  std::string_view type; // "": none
+  Where where = Where::none;
+  std::string_view more; // when set, must match from the start of the line after the start line
+  std::vector<std::string_view> alts;
+  Skip skip = Skip::common;
+  bool needs_trace = true; // a report without a call trace is cut short
+};
+
+struct Kind {
+  std::string_view start; // literal words; they begin at a word's start, anywhere in a line
+  std::vector<Rule> rules;
+  std::string_view unless; // RE2; matches the line from the start words on: no crash
+  bool follows = false;    // inside another report it belongs to that one
+};
+
+// The table, in order of priority. Rows that share a subject are together in a file of their own.
+std::vector<Rule> lock_rules();
+std::vector<Rule> bug_rules();
+std::vector<Rule> warning_rules();
+std::vector<Rule> info_rules();
+std::vector<Kind> fault_kinds();
+
+// Kinds and rules with their patterns compiled.
+struct CompiledRule {
+  const Rule* rule;
+  std::unique_ptr<RE2> line;
+  std::unique_ptr<RE2> more; // may be null
+};
+
+struct CompiledKind {
+  Kind kind;
+  std::vector<CompiledRule> rules;
+  std::unique_ptr<RE2> unless; // may be null
+};
+
+// A crash's first line (printk prefix removed); nothing where the line starts no crash.
+struct Start {
+  const CompiledKind* kind;
+  std::size_t offset; // of the start words in the text
+};
+std::optional<Start> find_start(std::string_view text);
+
+// False: no start words of any kind in these bytes. Much cheaper than find_start.
+bool may_start(std::string_view bytes);
+
+} // namespace harness

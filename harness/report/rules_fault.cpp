@@ -1,0 +1,122 @@
+// Rows of crashes that start with words of their own: panics, traps, oopses, UBSAN.
+#include <utility>
+
+#include "harness/report/kinds.hpp"
+
+namespace harness {
+
+namespace {
+
+constexpr std::string_view bad_access = "bad-access in $F";
+constexpr std::string_view stall = "stall in $F";
+
+using Alts = std::vector<std::string_view>;
+
+// A trap: the line before its registers.
+Kind trap(std::string_view start, std::string_view line, std::string_view title, Alts alts) {
+  return {start, {{line, title, "DoS", Where::ip, "", std::move(alts), Skip::fault}}, "", true};
+}
+
+std::vector<Kind> traps() {
+  // A fault of a user process has "ip:" where the kernel's own has "0000 [#1]".
+  Kind protection = trap("general protection fault", "general protection fault[:,]",
+                         "general protection fault in $F", {bad_access});
+  protection.unless = "general protection fault ip:";
+  Kind access =
+      trap("Unable to handle kernel ", "Unable to handle kernel (?:paging|access|write|read)",
+           "BUG: unable to handle kernel paging request in $F", {bad_access});
+  access.rules[0].type = "MEMORY_SAFETY_BUG";
+  access.rules.push_back({"Unable to handle kernel NULL pointer dereference",
+                          "BUG: unable to handle kernel NULL pointer dereference in $F",
+                          "NULL-POINTER-DEREFERENCE",
+                          Where::ip,
+                          "",
+                          {bad_access},
+                          Skip::fault});
+  return {
+      protection,
+      access,
+      trap("divide error: ", "divide error: [0-9a-f]{4} \\[#", "divide error in $F", {}),
+      trap("stack segment: ", "stack segment: [0-9a-f]{4} \\[#", "stack segment fault in $F", {}),
+      trap("invalid opcode: ", "invalid opcode: [0-9a-f]{4} \\[#", "invalid opcode in $F", {}),
+      trap("PANIC: double fault", "PANIC: double fault", "PANIC: double fault in $F", {}),
+      trap("Unhandled fault: ", "Unhandled fault: ", "Unhandled fault in $F", {bad_access}),
+      trap("Internal error: ", "Internal error: ", "Internal error in $F", {bad_access}),
+      trap("Oops: ", "Oops: ", "Oops in $F", {bad_access})};
+}
+
+Kind panic() {
+  return {"Kernel panic - not syncing: ",
+          {{"Kernel panic - not syncing: stack-protector: .* corrupted in: (?P<f>[\\w.]+)",
+            "kernel panic: stack is corrupted in $F", "DoS", Where::trace},
+           {"Kernel panic - not syncing: corrupted stack end",
+            "kernel panic: corrupted stack end in $F",
+            "DoS",
+            Where::trace,
+            "",
+            {"stack-overflow in $F"},
+            Skip::wait},
+           {"Kernel panic - not syncing: (.*?)[ .!]*$", "kernel panic: $1", "DoS", Where::none}},
+          "",
+          true};
+}
+
+// "kernel BUG at file:line": the file of a checker says more than the function that found it.
+Kind kernel_bug() {
+  return {"kernel BUG at ",
+          {{"kernel BUG at \\S*lib/list_debug\\.c:\\d+",
+            "BUG: corrupted list in $F",
+            "MEMORY_SAFETY_BUG",
+            Where::ip,
+            "",
+            {bad_access}},
+           {"kernel BUG at \\S*mm/usercopy\\.c:\\d+", "BUG: bad usercopy in $F", "BUG", Where::ip},
+           {"kernel BUG at \\S+:\\d+", "kernel BUG in $F", "BUG", Where::ip}},
+          "",
+          true};
+}
+
+} // namespace
+
+std::vector<Kind> fault_kinds() {
+  std::vector<Kind> kinds = {
+      panic(),
+      kernel_bug(),
+      {"usercopy: ",
+       {{"usercopy: (?i:kernel) memory (?:exposure|overwrite) attempt", "BUG: bad usercopy in $F",
+         "BUG", Where::ip}}},
+      {"list_",
+       {{"list_(?:add|del) corruption",
+         "BUG: corrupted list in $F",
+         "MEMORY_SAFETY_BUG",
+         Where::ip,
+         "",
+         {bad_access}}}},
+      {"UBSAN: ", {{"UBSAN: \\S", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace}}},
+      {"Watchdog detected hard LOCKUP",
+       {{"Watchdog detected hard LOCKUP",
+         "BUG: hard lockup in $F",
+         "HANG",
+         Where::served,
+         "",
+         {stall}}}},
+      {"unreferenced object 0x",
+       {{"unreferenced object", "memory leak in $F", "LEAK", Where::frames}},
+       "",
+       true},
+      {"unregister_netdevice: waiting for ",
+       {{"unregister_netdevice: waiting for \\S+ to become free",
+         "unregister_netdevice: waiting for DEV to become free",
+         "DoS",
+         Where::none,
+         "",
+         {},
+         Skip::common,
+         false}}},
+  };
+  for (Kind& kind : traps())
+    kinds.push_back(std::move(kind));
+  return kinds;
+}
+
+} // namespace harness

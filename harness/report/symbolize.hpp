@@ -1,0 +1,50 @@
+// Addresses of a report into functions, files and lines, with inlined frames, through libdw.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace harness {
+
+struct SourceFrame {
+  std::string function;
+  std::string file; // relative to the top of the kernel tree where it is below it
+  int line = 0;     // 0: unknown
+  bool inlined = false;
+};
+
+// The debug information of one vmlinux, mapped and read where it is needed. One thread at a time.
+class Symbolizer {
+ public:
+  // strip: the folder the kernel was built in, removed from file names; empty: the one that the
+  // debug information of init/main.c names. Throws base::Error where
+  // the file is no ELF with DWARF and symbols.
+  Symbolizer(const std::filesystem::path& vmlinux, const std::filesystem::path& strip);
+  Symbolizer(Symbolizer&&) noexcept;
+  Symbolizer& operator=(Symbolizer&&) noexcept;
+  Symbolizer(const Symbolizer&) = delete;
+  Symbolizer& operator=(const Symbolizer&) = delete;
+  ~Symbolizer();
+
+  // function+offset/size as printed in a trace: the innermost inlined frame first, the function
+  // itself last. Empty when the function, its size or the offset do not fit this vmlinux.
+  // return_address: look up the call (offset - 1), not the place it returns to.
+  std::vector<SourceFrame> resolve(std::string_view function, std::size_t offset, std::size_t size,
+                                   bool return_address) const;
+
+  // The report with " file:line" after each frame it can resolve, inlined frames on lines of their
+  // own before it, " function file:line [inline]".
+  std::string decode(std::string_view report) const;
+
+  // The files that the report's frames name, guilty one first where the title names it; unique.
+  std::vector<std::string> files(std::string_view report) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+} // namespace harness

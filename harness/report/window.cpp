@@ -1,0 +1,180 @@
+#include "harness/report/window.hpp"
+
+#include <algorithm>
+
+#include "harness/report/frames.hpp"
+
+namespace harness {
+
+namespace {
+
+constexpr std::size_t max_lines = 600;
+constexpr std::size_t max_bytes = 256UL * 1024;
+constexpr std::size_t max_gap = 24; // lines that look like nothing of a report, in a row
+constexpr std::size_t max_tail = 4; // lines between a report's last one and the panic it leads to
+
+bool matches(const RE2& pattern, std::string_view text) {
+  re2::StringPiece piece(text.data(), text.size());
+  return pattern.Match(piece, 0, piece.size(), RE2::ANCHOR_START, nullptr, 0);
+}
+
+RE2::Options latin1() {
+  RE2::Options options;
+  options.set_encoding(RE2::Options::EncodingLatin1);
+  return options;
+}
+
+bool is_report_line(std::string_view text) {
+  static const RE2 pattern("\\s*(?:[RE][A-Z0-9]{1,2}:? |E?FLAGS|CS: |CR2: |DR\\d: |FS: |Code: |PGD "
+                           "|Oops: |Modules linked|"
+                           "CPU: |Hardware name|Workqueue: |Call "
+                           "[Tt]race|Backtrace:|backtrace|stack backtrace|</?[A-Z]+>|"
+                           "[>\\s]*(?:0x)?[0-9a-f]{8,16}[: ]|[=-]{12,}|---\\[|\\*\\*\\* "
+                           "DEADLOCK|Kernel panic|#\\d+: |-> #\\d|"
+                           "\\d+ locks? held|no locks held|(?:Allocated|Freed|Last "
+                           "potentially|Uninit was|Local variable)|"
+                           "The buggy|Memory state|raw: |page dumped|irq event "
+                           "stamp|(?:hard|soft)irqs last|NMI backtrace|"
+                           "Sending NMI|Showing |Tainted|Not tainted|task:|(?:read|write) to "
+                           "0x|x\\d+ ?: |pc : |lr : |sp : |"
+                           "\\{|\\.\\.\\. |[0-9a-f]{4}: |r\\d+ ?: |Register |Flags: |Control: "
+                           "|Process |Stack|pgd = |lock\\(|hex dump)",
+                           latin1());
+  return text.find(", at: ") != std::string_view::npos || parse_frame(text) ||
+         matches(pattern, text);
+}
+
+bool ends_report(std::string_view text) {
+  return text.starts_with("---[ end") || text.starts_with("Rebooting in ");
+}
+
+// Somebody asked for a dump: it belongs to no report.
+bool starts_dump(std::string_view text) {
+  return text.starts_with("sysrq: ") || text.starts_with("SysRq : ");
+}
+
+// A section of a report that is not the trace of the crash itself.
+bool ends_trace(std::string_view text) {
+  static const RE2 pattern(
+      "\\s*(?:Kernel panic|Allocated by|Freed by|Uninit was|Showing all|NMI backtrace|"
+      "Sending NMI|---\\[ end|Modules linked|Call [Tt]race|INFO: |BUG: |WARNING: |"
+      "Last potentially|RIP: 0033|The buggy|[Ff]reed by|kfence-#.*allocated|Memory state|"
+      "(?:read|write) to 0x)",
+      latin1());
+  return matches(pattern, text);
+}
+
+bool labels_trace(std::string_view text) {
+  return text.find("Call Trace:") != std::string_view::npos ||
+         text.find("Call trace:") != std::string_view::npos || text.starts_with("Backtrace:") ||
+         text.starts_with("NMI backtrace for cpu");
+}
+
+std::string served_function(const Trace& trace) {
+  std::vector<std::string_view> names;
+  for (const auto& list : {trace.ip, trace.frames})
+    names.insert(names.end(), list.begin(), list.end());
+  for (std::string_view& name : names)
+    name = plain_name(name);
+  auto entry = std::find_if(names.begin(), names.end(), is_interrupt_entry);
+  if (entry != names.end() && entry + 1 != names.end())
+    names.erase(names.begin(), entry + 1);
+  auto dispatcher = std::find_if(names.begin(), names.end(), is_dispatcher);
+  auto waits = std::find_if(names.begin(), dispatcher, is_cross_call);
+  if (waits != dispatcher)
+    return std::string(*waits);
+  if (dispatcher != names.end())
+    return std::string(dispatcher == names.begin() ? *dispatcher : *(dispatcher - 1));
+  for (std::string_view name : names)
+    if (!is_machinery(name, Skip::common))
+      return std::string(name);
+  return {};
+}
+
+} // namespace
+
+Window collect_window(std::string_view log, const LogLine& start) {
+  Window window{{start}, 1, start.end};
+  std::size_t gap = max_gap;
+  for (std::size_t at = start.end; at < log.size() && at - start.begin < max_bytes;) {
+    LogLine line = line_at(log, at);
+    at = line.end;
+    if (line.context != start.context)
+      continue;
+    auto next = may_start(line.text) ? find_start(line.text) : std::nullopt;
+    if (starts_dump(line.text) || (next && !next->kind->kind.follows) ||
+        window.lines.size() >= max_lines || window.lines.size() - window.report_lines >= gap)
+      break;
+    window.lines.push_back(line);
+    if (next)
+      gap = max_gap;
+    if (next || (gap == max_gap && is_report_line(line.text)))
+      window.report_lines = window.lines.size();
+    if (ends_report(line.text))
+      gap = max_tail;
+  }
+  window.end = window.lines[window.report_lines - 1].end;
+  return window;
+}
+
+namespace {
+
+// Reads the first trace from line i on, and moves i to where it stopped.
+Trace read_one_trace(const Window& window, bool any_form, std::size_t& i) {
+  Trace trace;
+  bool reading = any_form;
+  for (; i < window.lines.size(); ++i) {
+    std::string_view text = window.lines[i].text;
+    if (!trace.frames.empty() && ends_trace(text))
+      break;
+    if (labels_trace(text)) {
+      trace.labelled = reading = true;
+      continue;
+    }
+    auto ip = parse_ip(text);
+    if (ip && trace.frames.empty())
+      trace.ip.push_back(ip->function);
+    else if (ip)
+      trace.frames.push_back(ip->function);
+    else if (auto frame = parse_frame(text); reading && frame && frame->certain && !frame->inlined)
+      trace.frames.push_back(frame->function);
+  }
+  return trace;
+}
+
+// A stall shows the grace-period thread too; it waits, and is not what the CPU does.
+bool is_bystander(const Trace& trace) {
+  return std::find_if(trace.frames.begin(), trace.frames.end(), is_rcu_thread) !=
+         trace.frames.end();
+}
+
+} // namespace
+
+Trace read_trace(const Window& window, bool any_form) {
+  std::size_t i = 1;
+  Trace first = read_one_trace(window, any_form, i);
+  for (Trace trace = first; !trace.frames.empty(); trace = read_one_trace(window, any_form, i))
+    if (!is_bystander(trace))
+      return trace;
+  return first;
+}
+
+std::string guilty_function(const Rule& rule, const std::vector<std::string_view>& named,
+                            const Window& window) {
+  std::vector<std::string_view> candidates = named;
+  if (rule.where == Where::none)
+    return {};
+  Trace trace = read_trace(window, rule.where == Where::frames);
+  if (rule.where == Where::served)
+    return served_function(trace);
+  if (rule.where == Where::ip && !trace.ip.empty())
+    candidates.push_back(trace.ip.front());
+  if (rule.where != Where::pattern)
+    candidates.insert(candidates.end(), trace.frames.begin(), trace.frames.end());
+  for (std::string_view candidate : candidates)
+    if (!is_machinery(plain_name(candidate), rule.skip))
+      return std::string(plain_name(candidate));
+  return {};
+}
+
+} // namespace harness

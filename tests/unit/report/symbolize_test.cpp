@@ -1,0 +1,155 @@
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "harness/report/symbolize.hpp"
+#include "vmm/base/child.hpp"
+#include "vmm/base/error.hpp"
+#include "vmm/base/files.hpp"
+#include "vmm/base/text.hpp"
+
+using namespace harness;
+
+namespace {
+
+const std::string elf = KREPRO_INLINES_ELF;
+
+int line_of(const std::string& marker) {
+  int line = 1;
+  std::string source = base::read_file(KREPRO_TEST_DATA "/report/inlines.c");
+  for (std::string_view text : base::lines_of(source)) {
+    if (text.find("/* " + marker + " */") != std::string_view::npos)
+      return line;
+    ++line;
+  }
+  return 0;
+}
+
+std::string output_of(std::vector<std::string> argv) {
+  base::Command command;
+  command.argv = std::move(argv);
+  return base::check_output(command);
+}
+
+struct Function {
+  unsigned long address = 0;
+  std::size_t size = 0;
+};
+
+Function function_of(const std::string& name) {
+  std::istringstream lines(output_of({"nm", "-S", elf}));
+  std::string address, size, type, symbol;
+  for (std::string line; std::getline(lines, line);)
+    if (std::istringstream words(line);
+        words >> address >> size >> type >> symbol && symbol == name)
+      return {std::stoul(address, nullptr, 16), std::stoul(size, nullptr, 16)};
+  return {};
+}
+
+// What addr2line says of an address, as "function file:line" lines with the folder removed.
+std::string addr2line(unsigned long address) {
+  std::istringstream lines(
+      output_of({"addr2line", "-fi", "-e", elf, fmt::format("{:#x}", address)}));
+  std::string all, function, place;
+  while (std::getline(lines, function) && std::getline(lines, place)) {
+    place = place.substr(0, place.find(" ("));
+    all += fmt::format("{} {}\n", function, std::filesystem::path(place).filename().string());
+  }
+  return all;
+}
+
+std::string text_of(const std::vector<SourceFrame>& frames) {
+  std::string all;
+  for (const SourceFrame& frame : frames)
+    all += fmt::format("{} {}:{}\n", frame.function,
+                       std::filesystem::path(frame.file).filename().string(), frame.line);
+  return all;
+}
+
+// The offset in outer of the return address that has all three functions at it.
+std::size_t deepest(const Symbolizer& symbols, const Function& outer) {
+  for (std::size_t offset = 1; offset < outer.size; ++offset)
+    if (symbols.resolve("outer", offset, outer.size, true).size() == 3)
+      return offset;
+  return 0;
+}
+
+} // namespace
+
+TEST_CASE("every address of a function agrees with addr2line") {
+  Symbolizer symbols(elf, "");
+  Function outer = function_of("outer");
+  REQUIRE(outer.size > 4);
+  for (std::size_t offset = 1; offset < outer.size; ++offset) {
+    INFO(offset);
+    CHECK(text_of(symbols.resolve("outer", offset, outer.size, false)) ==
+          addr2line(outer.address + offset));
+    CHECK(text_of(symbols.resolve("outer", offset, outer.size, true)) ==
+          addr2line(outer.address + offset - 1));
+  }
+}
+
+TEST_CASE("inlined frames come first, with files below the stripped folder") {
+  Symbolizer symbols(elf, KREPRO_TEST_DATA);
+  Function outer = function_of("outer");
+  auto frames = symbols.resolve("outer", deepest(symbols, outer), outer.size, true);
+  REQUIRE(frames.size() == 3);
+  CHECK(frames[0].function == "innermost");
+  CHECK(frames[0].inlined);
+  CHECK(frames[1].function == "middle");
+  CHECK(frames[1].line == line_of("middle"));
+  CHECK(frames[2].function == "outer");
+  CHECK(frames[2].line == line_of("outer"));
+  CHECK_FALSE(frames[2].inlined);
+  CHECK(frames[2].file == "report/inlines.c");
+}
+
+TEST_CASE("what does not fit gives nothing") {
+  Symbolizer symbols(elf, "");
+  Function outer = function_of("outer");
+  CHECK(symbols.resolve("outer", 1, outer.size + 4096, true).empty());
+  CHECK(symbols.resolve("outer", outer.size + 1, outer.size, true).empty());
+  CHECK(symbols.resolve("outer", 0, outer.size, true).empty());
+  CHECK(symbols.resolve("no_such_function", 1, 2, true).empty());
+}
+
+TEST_CASE("a report is decoded in place") {
+  Symbolizer symbols(elf, KREPRO_TEST_DATA);
+  Function outer = function_of("outer");
+  std::string symbol = fmt::format("outer+{:#x}/{:#x}", deepest(symbols, outer), outer.size);
+  std::string last = fmt::format("{} report/inlines.c:{}", symbol, line_of("outer"));
+  std::string middle = fmt::format("middle report/inlines.c:{} [inline]", line_of("middle"));
+  CHECK(symbols.decode(" " + symbol + "\n").ends_with("\n " + middle + "\n " + last + "\n"));
+  std::string old = symbols.decode(" [<ffffffff81234567>] " + symbol + "\n");
+  CHECK(
+      old.ends_with(" [<     inline     >] " + middle + "\n [<ffffffff81234567>] " + last + "\n"));
+  std::string at = symbols.decode("(&lock){+.+.}-{3:3}, at: " + symbol + "\n");
+  CHECK(at.ends_with("(&lock){+.+.}-{3:3}, at: " + middle + "\n(&lock){+.+.}-{3:3}, at: " + last +
+                     "\n"));
+  std::string ip = fmt::format("RIP: 0010:outer+0x0/{:#x}\n", outer.size);
+  CHECK(symbols.decode(ip).find("report/inlines.c:") != std::string::npos);
+  for (const std::string& same : {" " + symbol + " [module]\n", std::string("Call Trace:\n"),
+                                  " " + last + "\n", std::string(" unknown+0x1/0x2\n")})
+    CHECK(symbols.decode(same) == same);
+}
+
+TEST_CASE("files of a report, the guilty one first") {
+  Symbolizer symbols(elf, KREPRO_TEST_DATA);
+  Function outer = function_of("outer");
+  auto files = symbols.files(
+      fmt::format("WARNING: CPU: 0 PID: 1 at a/b.c:1 f+0x1/0x2\nCall Trace:\n outer+{:#x}/{:#x}\n",
+                  deepest(symbols, outer), outer.size));
+  REQUIRE(files.size() == 1);
+  CHECK(files[0] == "report/inlines.c");
+}
+
+TEST_CASE("a file without symbols or debug information is refused with its name") {
+  CHECK_THROWS_WITH(Symbolizer(KREPRO_TEST_DATA "/report/inlines.c", ""),
+                    Catch::Contains("inlines.c: not an ELF file"));
+  CHECK_THROWS_AS(Symbolizer("/no/such/vmlinux", ""), base::SysError);
+}

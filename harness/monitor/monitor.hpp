@@ -1,0 +1,39 @@
+// Watches one run and says how it ended.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "guest/wire.hpp"
+#include "harness/backend/backend.hpp"
+#include "harness/monitor/outcome.hpp"
+
+namespace harness {
+
+// Limits of one run, as on hardware KVM; the monitor multiplies them by the backend's slowdown.
+struct RunLimits {
+  std::chrono::milliseconds boot{20'000};    // start to agent ready
+  std::chrono::milliseconds program{20'000}; // program sent to done
+  std::chrono::milliseconds silence{5'000};  // longest gap between heartbeats
+  std::chrono::milliseconds settle{300};     // after done: time for the kernel to complain
+  std::chrono::milliseconds crash_tail{
+      1'500}; // after a crash began: time for its text to be complete
+};
+
+struct RunSpec {
+  BootSpec boot;
+  guest::Setup setup;
+  std::string program;                 // encoded
+  std::vector<std::string> step_names; // one a step, for people
+  RunLimits limits;
+};
+
+// Boots, talks to the agent, watches console and channel, stops the guest. Never throws for what a
+// guest does; failures of the backend become OutcomeKind::infrastructure. Throws base::Interrupted.
+// on_event, where set, is told of the stages ("booted 6.1.0 in 1.3 s", "step 4 ...").
+Outcome watch_run(Backend& backend, const RunSpec& spec,
+                  const std::function<void(const std::string&)>& on_event = {});
+
+} // namespace harness

@@ -1,0 +1,288 @@
+#include "harness/monitor/watch.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "vmm/base/text.hpp"
+
+namespace harness {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds quiet{150};        // a report is complete when nothing came for so long
+constexpr milliseconds preparing{10'000}; // modules, sysctls, upload of the program
+constexpr milliseconds dump_limit{4'000};
+constexpr std::size_t max_steps_kept = 65'536;
+
+double seconds_between(TimePoint from, TimePoint to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+} // namespace
+
+Watch::Watch(const RunSpec& spec, double slowdown, TimePoint start,
+             std::function<void(const std::string&)> on_event)
+    : spec_(spec), slowdown_(std::max(1.0, slowdown)), on_event_(std::move(on_event)),
+      start_(start), last_frame_(start), last_sign_(start) {
+  enter(Phase::booting, start, spec.limits.boot);
+}
+
+Watch::Milliseconds Watch::scaled(Milliseconds limit) const {
+  return Milliseconds(
+      static_cast<Milliseconds::rep>(static_cast<double>(limit.count()) * slowdown_));
+}
+
+void Watch::enter(Phase phase, TimePoint now, Milliseconds limit) {
+  phase_ = phase;
+  deadline_ = now + scaled(limit);
+}
+
+void Watch::end(OutcomeKind kind, const std::string& detail) {
+  phase_ = Phase::ended;
+  outcome_.kind = kind;
+  outcome_.detail = base::printable(detail);
+}
+
+void Watch::tell(const std::string& event) const {
+  if (on_event_)
+    on_event_(event);
+}
+
+void Watch::step(const GuestOutput& output, TimePoint now) {
+  on_console(output.console, now);
+  decoder_.feed(output.channel);
+  while (!ended()) {
+    const std::optional<guest::Frame> frame = decoder_.next();
+    if (!frame)
+      break;
+    last_frame_ = now;
+    on_frame(*frame, now);
+  }
+  if (ended())
+    return;
+  if (output.state != GuestState::running)
+    on_guest_end(output);
+  else
+    on_time(now);
+}
+
+void Watch::on_console(std::string_view bytes, TimePoint now) {
+  if (bytes.empty())
+    return;
+  console_.append(bytes);
+  last_sign_ = now;
+  const bool watching = phase_ != Phase::tail && phase_ != Phase::dumping && phase_ != Phase::ended;
+  if (!scanner_.feed(bytes) || !watching)
+    return;
+  before_tail_ = phase_;
+  tell("the kernel reports a crash");
+  enter(Phase::tail, now, spec_.limits.crash_tail);
+}
+
+void Watch::on_frame(const guest::Frame& frame, TimePoint now) {
+  using guest::FrameType;
+  switch (frame.type) {
+  case FrameType::hello:
+    if (const auto hello = guest::decode_hello(frame.payload);
+        hello && outcome_.kernel_release.empty())
+      on_hello(*hello, now);
+    break;
+  case FrameType::missing:
+    if (const auto missing = guest::decode_missing(frame.payload); missing && !done_)
+      end(OutcomeKind::not_testable,
+          missing->config.empty() ? fmt::format("{} is missing in the guest", missing->what)
+                                  : fmt::format("{} is missing in the guest: the kernel lacks {}",
+                                                missing->what, missing->config));
+    break;
+  case FrameType::started:
+    if (phase_ == Phase::preparing)
+      enter(Phase::running, now, spec_.limits.program + dump_limit);
+    break;
+  case FrameType::begin:
+    if (const auto begin = guest::decode_begin(frame.payload))
+      under_way_[begin->thread % 256] = begin->index;
+    break;
+  case FrameType::step:
+    if (const auto step = guest::decode_step(frame.payload))
+      on_step(*step, now);
+    break;
+  case FrameType::done:
+    if (const auto done = guest::decode_done(frame.payload))
+      on_done(*done, now);
+    break;
+  case FrameType::note:
+    tell("guest: " + base::printable(frame.payload));
+    break;
+  case FrameType::dumped:
+    if (phase_ == Phase::running)
+      hang(fmt::format("not done after {:.0f} s", seconds_between(start_, now)), now);
+    break;
+  default:
+    break; // heartbeats count by coming; the rest is not for the host
+  }
+}
+
+void Watch::on_hello(const guest::Hello& hello, TimePoint now) {
+  outcome_.kernel_release = base::printable(hello.release).substr(0, 200);
+  outcome_.boot_seconds = seconds_between(start_, now);
+  tell(fmt::format("booted {} in {:.1f} s", outcome_.kernel_release, outcome_.boot_seconds));
+  guest::Setup setup = spec_.setup;
+  setup.deadline_ms = static_cast<std::uint32_t>(scaled(spec_.limits.program).count());
+  message_ += guest::encode(setup);
+  message_ += guest::encode(guest::Frame{guest::FrameType::program, spec_.program});
+  if (phase_ == Phase::booting)
+    enter(Phase::preparing, now, preparing);
+  if (phase_ == Phase::tail)
+    before_tail_ = Phase::preparing;
+}
+
+void Watch::on_step(const guest::Step& step, TimePoint now) {
+  last_sign_ = now;
+  under_way_.erase(step.thread % 256);
+  if (outcome_.steps.size() < max_steps_kept)
+    outcome_.steps.push_back({step.index, step.thread, step.result, step.error, step.expected});
+  if (!step.expected && unexpected_.empty())
+    unexpected_ = fmt::format("{}: {}", step_name(step.index),
+                              step.error != 0 ? std::strerror(step.error)
+                                              : fmt::format("unexpected result {}", step.result));
+}
+
+void Watch::on_done(const guest::Done& done, TimePoint now) {
+  if (done_)
+    return;
+  done_ = done;
+  under_way_.clear();
+  if (phase_ == Phase::running || phase_ == Phase::preparing)
+    enter(Phase::settling, now, spec_.limits.settle);
+  if (phase_ == Phase::tail)
+    last_sign_ = now;
+}
+
+void Watch::on_guest_end(const GuestOutput& output) {
+  const std::string how = output.state == GuestState::off ? "the guest powered off or reset"
+                                                          : "the guest died: " + output.reason;
+  if (phase_ == Phase::dumping)
+    return end(OutcomeKind::hang, hang_detail_);
+  if (outcome_.kernel_release.empty())
+    return end(OutcomeKind::boot_failure, how + " before the agent was ready");
+  // Whether it was a crash is for the log to say; see finish().
+  end(OutcomeKind::hang, how + place());
+}
+
+bool Watch::talking() const { return phase_ == Phase::preparing || phase_ == Phase::running; }
+
+void Watch::on_time(TimePoint now) {
+  const Milliseconds window = scaled(quiet);
+  const bool still = now - last_sign_ >= window;
+  if (phase_ == Phase::tail && still)
+    return end_tail(now);
+  if (phase_ == Phase::dumping && still && !nmi_ && now + scaled(dump_limit / 2) >= deadline_)
+    return end(OutcomeKind::hang, hang_detail_);
+  if (phase_ == Phase::booting && !console_.empty() &&
+      now - last_sign_ >= 2 * scaled(spec_.limits.silence))
+    return end(OutcomeKind::boot_failure,
+               fmt::format("silent for {:.0f} s before the agent was ready",
+                           seconds_between(last_sign_, now)));
+  if (talking() && now - last_frame_ >= scaled(spec_.limits.silence))
+    return hang(fmt::format("no heartbeat for {:.0f} s", seconds_between(last_frame_, now)), now);
+  if (now >= deadline_)
+    on_deadline(now);
+}
+
+void Watch::on_deadline(TimePoint now) {
+  switch (phase_) {
+  case Phase::booting:
+    return end(OutcomeKind::boot_failure,
+               fmt::format("the agent was not ready after {:.0f} s", seconds_between(start_, now)));
+  case Phase::preparing:
+  case Phase::running:
+    return hang(fmt::format("not done after {:.0f} s", seconds_between(start_, now)), now);
+  case Phase::settling:
+    return end_clean();
+  case Phase::tail:
+    return end_tail(now);
+  case Phase::dumping:
+    return end(OutcomeKind::hang, hang_detail_);
+  case Phase::ended:
+    return;
+  }
+}
+
+void Watch::hang(const std::string& why, TimePoint now) {
+  hang_detail_ = why + place();
+  tell(hang_detail_);
+  message_ += guest::encode(guest::Frame{guest::FrameType::dump, ""});
+  nmi_ = why.find("heartbeat") != std::string::npos;
+  last_sign_ = now;
+  enter(Phase::dumping, now, dump_limit);
+}
+
+void Watch::end_tail(TimePoint now) {
+  if (before_tail_ == Phase::booting)
+    return end(OutcomeKind::boot_failure, "the kernel crashed before the agent was ready");
+  const std::vector<CrashReport> reports = parse_log(console_.text());
+  const bool real = std::any_of(reports.begin(), reports.end(),
+                                [](const auto& report) { return !report.suppressed; });
+  if (real)
+    return end(OutcomeKind::crash, "");
+  // It only looked like one: go on where it was.
+  scanner_ = CrashScanner();
+  if (done_)
+    return enter(Phase::settling, now, spec_.limits.settle);
+  enter(before_tail_, now, spec_.limits.program + dump_limit);
+}
+
+void Watch::end_clean() {
+  if (!done_->finished)
+    return end(OutcomeKind::not_testable, "the program did not run to its end: " + done_->text);
+  if (done_->unexpected != 0 || !unexpected_.empty())
+    return end(OutcomeKind::not_testable,
+               "the program did not do what it should: " +
+                   (unexpected_.empty() ? "a step failed" : unexpected_));
+  end(OutcomeKind::clean, "");
+}
+
+std::chrono::milliseconds Watch::patience(TimePoint now) const {
+  TimePoint next = deadline_;
+  if (phase_ == Phase::tail || phase_ == Phase::dumping)
+    next = std::min(next, last_sign_ + scaled(quiet));
+  if (talking())
+    next = std::min(next, last_frame_ + scaled(spec_.limits.silence));
+  const auto left = std::chrono::ceil<Milliseconds>(next - now);
+  return std::clamp(left, Milliseconds(10), Milliseconds(1'000));
+}
+
+std::string Watch::step_name(unsigned index) const {
+  return index < spec_.step_names.size() ? spec_.step_names[index] : fmt::format("step {}", index);
+}
+
+std::string Watch::place() const {
+  if (under_way_.empty())
+    return done_ ? " after the program" : "";
+  return fmt::format(" in step {}: {}", under_way_.begin()->second,
+                     step_name(under_way_.begin()->second));
+}
+
+Outcome Watch::finish(TimePoint now) {
+  outcome_.console = console_.text();
+  outcome_.seconds = seconds_between(start_, now);
+  outcome_.reports = parse_log(outcome_.console);
+  const auto first = std::find_if(outcome_.reports.begin(), outcome_.reports.end(),
+                                  [](const CrashReport& report) { return !report.suppressed; });
+  if (first != outcome_.reports.end()) {
+    std::rotate(outcome_.reports.begin(), first, first + 1);
+    const bool ran = outcome_.kind == OutcomeKind::hang || outcome_.kind == OutcomeKind::clean ||
+                     (outcome_.kind == OutcomeKind::not_testable && done_);
+    if (ran || outcome_.kind == OutcomeKind::crash) {
+      outcome_.kind = OutcomeKind::crash;
+      outcome_.detail = outcome_.reports.front().title;
+    }
+  }
+  return std::move(outcome_);
+}
+
+} // namespace harness

@@ -1,0 +1,95 @@
+// One run as a state machine over bytes and time. It does no input or output and never sleeps.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "guest/wire.hpp"
+#include "harness/backend/backend.hpp"
+#include "harness/monitor/console.hpp"
+#include "harness/monitor/monitor.hpp"
+#include "harness/monitor/outcome.hpp"
+#include "harness/report/crash.hpp"
+
+namespace harness {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+class Watch {
+ public:
+  // spec is borrowed.
+  Watch(const RunSpec& spec, double slowdown, TimePoint start,
+        std::function<void(const std::string&)> on_event);
+
+  // What came from the guest since the last call (perhaps nothing), and the time now.
+  void step(const GuestOutput& output, TimePoint now);
+
+  bool ended() const { return phase_ == Phase::ended; }
+  // How long nothing needs to be done if nothing comes.
+  std::chrono::milliseconds patience(TimePoint now) const;
+  // Bytes for the agent; once.
+  std::string take_message() { return std::exchange(message_, {}); }
+  // True once, when a guest that answers nothing should get an NMI.
+  bool take_nmi() { return std::exchange(nmi_, false); }
+  // The outcome, after ended().
+  Outcome finish(TimePoint now);
+
+ private:
+  enum class Phase {
+    booting,   // until the agent says hello
+    preparing, // setup and program are sent; until started
+    running,   // until done
+    settling,  // the program is done; the kernel may still complain
+    tail,      // a crash began; its text is coming
+    dumping,   // it hangs; the agent was asked for stacks
+    ended,
+  };
+  using Milliseconds = std::chrono::milliseconds;
+
+  Milliseconds scaled(Milliseconds limit) const;
+  void enter(Phase phase, TimePoint now, Milliseconds limit);
+  void end(OutcomeKind kind, const std::string& detail);
+  void on_console(std::string_view bytes, TimePoint now);
+  void on_frame(const guest::Frame& frame, TimePoint now);
+  void on_hello(const guest::Hello& hello, TimePoint now);
+  void on_step(const guest::Step& step, TimePoint now);
+  void on_done(const guest::Done& done, TimePoint now);
+  void on_guest_end(const GuestOutput& output);
+  void on_time(TimePoint now);
+  void on_deadline(TimePoint now);
+  void hang(const std::string& why, TimePoint now);
+  void end_tail(TimePoint now);
+  void end_clean();
+  bool talking() const;
+  std::string place() const;
+  std::string step_name(unsigned index) const;
+  void tell(const std::string& event) const;
+
+  const RunSpec& spec_;
+  double slowdown_;
+  std::function<void(const std::string&)> on_event_;
+
+  Phase phase_ = Phase::booting;
+  Phase before_tail_ = Phase::booting;
+  TimePoint start_;
+  TimePoint deadline_;   // of the phase
+  TimePoint last_frame_; // heartbeats and all others
+  TimePoint last_sign_;  // console bytes or step frames
+  ConsoleBuffer console_;
+  CrashScanner scanner_;
+  guest::Decoder decoder_;
+  std::map<unsigned, unsigned> under_way_; // thread to step
+  std::optional<guest::Done> done_;
+  std::string unexpected_; // the first step that did not do what it should
+  std::string hang_detail_;
+  std::string message_;
+  bool nmi_ = false;
+  Outcome outcome_;
+};
+
+} // namespace harness

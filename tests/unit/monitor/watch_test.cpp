@@ -1,0 +1,260 @@
+#include "harness/monitor/watch.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace harness;
+using guest::FrameType;
+using std::chrono::milliseconds;
+
+namespace {
+
+const std::string splat =
+    "[    1.000000][   T60] WARNING: possible recursive locking detected\n"
+    "[    1.000001][   T60] 6.1.0 #1 Not tainted\n"
+    "[    1.000002][   T60] --------------------------------------------\n"
+    "[    1.000003][   T60] krepro/60 is trying to acquire lock:\n"
+    "[    1.000004][   T60] ffff888003e14ba8 (&vq->mutex){+.+.}-{3:3}, at: lock_all+0x12/0x34\n"
+    "[    1.000005][   T60] \n"
+    "[    1.000006][   T60] but task is already holding lock:\n"
+    "[    1.000007][   T60] ffff888003e14ba9 (&vq->mutex){+.+.}-{3:3}, at: lock_all+0x12/0x34\n"
+    "[    1.000008][   T60] stack backtrace:\n"
+    "[    1.000009][   T60] Call Trace:\n"
+    "[    1.000010][   T60]  lock_all+0x12/0x34\n"
+    "[    1.000011][   T60]  vfs_write+0x12/0x34\n";
+
+// A guest that is told what to say, and a clock that is told the time.
+struct Story {
+  explicit Story(double slowdown = 1) : watch(prepare(spec), slowdown, TimePoint(), {}) {}
+
+  static const RunSpec& prepare(RunSpec& spec) {
+    spec.step_names = {"open /dev/vhost-net", "iotlb update"};
+    spec.program = "program";
+    return spec;
+  }
+  Story& console(const std::string& text) { return give({text, "", GuestState::running, ""}); }
+  Story& frame(const std::string& bytes) { return give({"", bytes, GuestState::running, ""}); }
+  Story& frame(FrameType type) { return frame(guest::encode(guest::Frame{type, ""})); }
+  Story& hello() {
+    return frame(guest::encode(guest::Hello{guest::wire_version, 2, 900, "6.1.0"}));
+  }
+  Story& started() { return hello().frame(FrameType::ready).frame(FrameType::started); }
+  Story& begin(unsigned index) { return frame(guest::encode(guest::Begin{index, 0})); }
+  Story& step(unsigned index, bool expected = true) {
+    return frame(
+        guest::encode(guest::Step{index, 0, expected ? 0 : -1, expected ? 0 : 19, expected, 10}));
+  }
+  Story& done(bool finished = true, const std::string& text = "") {
+    return frame(guest::encode(guest::Done{finished, 0, text}));
+  }
+  Story& dies(GuestState state) { return give({"", "", state, "triple fault"}); }
+  // Lets time pass in small steps, with heartbeats or without.
+  Story& wait(milliseconds duration, bool heartbeats = true) {
+    for (const TimePoint end = now + duration; now < end && !watch.ended();) {
+      now += milliseconds(50);
+      give({"", heartbeats ? guest::encode_heartbeat(1) : "", GuestState::running, ""});
+    }
+    return *this;
+  }
+  Story& give(const GuestOutput& output) {
+    if (!watch.ended())
+      watch.step(output, now);
+    sent += watch.take_message();
+    nmi = nmi || watch.take_nmi();
+    return *this;
+  }
+  Outcome outcome() {
+    REQUIRE(watch.ended());
+    return watch.finish(now);
+  }
+
+  RunSpec spec;
+  TimePoint now{};
+  Watch watch;
+  std::string sent;
+  bool nmi = false;
+};
+
+std::vector<FrameType> types(const std::string& bytes) {
+  guest::Decoder decoder(guest::max_payload);
+  decoder.feed(bytes);
+  std::vector<FrameType> seen;
+  while (const auto frame = decoder.next())
+    seen.push_back(frame->type);
+  return seen;
+}
+
+} // namespace
+
+TEST_CASE("a program that runs to its end on a quiet kernel is clean") {
+  Story story;
+  story.console("Linux version 6.1.0\n").started().begin(0).step(0).done().wait(milliseconds(1000));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::clean);
+  REQUIRE(outcome.kernel_release == "6.1.0");
+  REQUIRE(outcome.steps.size() == 1);
+  REQUIRE(outcome.title() == "OK");
+  REQUIRE(types(story.sent) == std::vector<FrameType>{FrameType::setup, FrameType::program});
+}
+
+TEST_CASE("a splat ends the run once its text is complete") {
+  Story story;
+  story.started().begin(1).console(splat.substr(0, 200));
+  REQUIRE_FALSE(story.watch.ended());
+  story.console(splat.substr(200)).wait(milliseconds(1000));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::crash);
+  REQUIRE(outcome.title() == "crashed: possible deadlock in lock_all");
+  REQUIRE(outcome.seconds < 1);
+}
+
+TEST_CASE("a splat that comes after done still counts") {
+  Story story;
+  story.started().done().console(splat).wait(milliseconds(1000));
+  REQUIRE(story.outcome().kind == OutcomeKind::crash);
+}
+
+TEST_CASE("a crash before the agent is ready is a boot failure with its report") {
+  Story story;
+  story.console(splat).wait(milliseconds(3000));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::boot_failure);
+  REQUIRE(outcome.reports.size() == 1);
+}
+
+TEST_CASE("a guest that never says hello is a boot failure") {
+  Story story;
+  story.wait(story.spec.limits.boot + milliseconds(100));
+  REQUIRE(story.outcome().kind == OutcomeKind::boot_failure);
+}
+
+TEST_CASE("a boot that falls silent is given up before its deadline") {
+  Story story;
+  story.console("Linux version 6.1.0\n").wait(milliseconds(15'000));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::boot_failure);
+  REQUIRE(outcome.detail == "silent for 10 s before the agent was ready");
+}
+
+TEST_CASE("a guest that powers off or dies while booting is a boot failure") {
+  const GuestState state = GENERATE(GuestState::off, GuestState::crashed);
+  Story story;
+  story.console("Linux\n").dies(state);
+  REQUIRE(story.outcome().kind == OutcomeKind::boot_failure);
+}
+
+TEST_CASE("a guest that dies under way without a report is a hang that names the step") {
+  Story story;
+  story.started().begin(1).dies(GuestState::crashed);
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::hang);
+  REQUIRE(outcome.detail == "the guest died: triple fault in step 1: iotlb update");
+}
+
+TEST_CASE("a guest that dies under way after a report has crashed") {
+  Story story;
+  story.started().begin(1).console(splat).dies(GuestState::off);
+  REQUIRE(story.outcome().kind == OutcomeKind::crash);
+}
+
+TEST_CASE("a missing device is not testable and its option is named") {
+  Story story;
+  story.hello().frame(guest::encode(guest::Missing{"/dev/vhost-net", "CONFIG_VHOST_NET"}));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::not_testable);
+  REQUIRE(outcome.detail ==
+          "/dev/vhost-net is missing in the guest: the kernel lacks CONFIG_VHOST_NET");
+}
+
+TEST_CASE("without heartbeats the guest is asked for stacks, gets an NMI and is a hang") {
+  Story story;
+  story.started().begin(1).wait(milliseconds(30'000), false);
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::hang);
+  REQUIRE(outcome.detail == "no heartbeat for 5 s in step 1: iotlb update");
+  REQUIRE(story.nmi);
+  REQUIRE(types(story.sent).back() == FrameType::dump);
+}
+
+TEST_CASE("a program past its deadline is a hang although the heart beats") {
+  Story story;
+  story.started().begin(1).wait(milliseconds(60'000));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::hang);
+  REQUIRE(outcome.seconds > 20);
+  REQUIRE_FALSE(story.nmi);
+}
+
+TEST_CASE("the agent's own dump ends in a hang, or in the crash that the dump holds") {
+  Story story;
+  story.started().begin(1).frame(FrameType::dumped);
+  SECTION("nothing on the console") {
+    story.wait(milliseconds(10'000));
+    REQUIRE(story.outcome().kind == OutcomeKind::hang);
+  }
+  SECTION("a report on the console") {
+    story.console(splat).wait(milliseconds(10'000));
+    REQUIRE(story.outcome().kind == OutcomeKind::crash);
+  }
+}
+
+TEST_CASE("deadlines stretch with the slowdown") {
+  Story story(4);
+  story.started().begin(1).wait(milliseconds(70'000));
+  REQUIRE_FALSE(story.watch.ended());
+  story.wait(milliseconds(60'000));
+  REQUIRE(story.outcome().kind == OutcomeKind::hang);
+}
+
+TEST_CASE("a step that fails against expectation is no clean run") {
+  Story story;
+  story.started().begin(0).step(0, false).done().wait(milliseconds(1000));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::not_testable);
+  REQUIRE(outcome.detail ==
+          "the program did not do what it should: open /dev/vhost-net: No such device");
+}
+
+TEST_CASE("a program that was killed is no clean run") {
+  Story story;
+  story.started().done(false, "killed by signal 9").wait(milliseconds(1000));
+  REQUIRE(story.outcome().detail == "the program did not run to its end: killed by signal 9");
+}
+
+TEST_CASE("a hostile guest cannot keep the run from ending, nor fill memory") {
+  Story story;
+  SECTION("garbage on the channel, a flood on the console") {
+    story.started();
+    const std::string flood(1 << 20, 'A');
+    for (int i = 0; i < 60 && !story.watch.ended(); ++i) {
+      story.now += milliseconds(1000);
+      story.give({flood, flood, GuestState::running, ""});
+    }
+    REQUIRE(story.outcome().console.size() < 9u << 20);
+  }
+  SECTION("a crash that never stops talking") {
+    story.started().console(splat);
+    for (int i = 0; i < 200 && !story.watch.ended(); ++i) {
+      story.now += milliseconds(20);
+      story.console(" and on\n");
+    }
+    REQUIRE(story.outcome().kind == OutcomeKind::crash);
+  }
+  SECTION("done before it was started, steps out of range, hello again and again") {
+    story.hello().hello().step(4'000'000).done().done().wait(milliseconds(1000));
+    REQUIRE(story.outcome().kind == OutcomeKind::clean);
+    REQUIRE(types(story.sent).size() == 2);
+  }
+}
+
+TEST_CASE("the console keeps its beginning and its end") {
+  ConsoleBuffer console;
+  console.append("first");
+  for (int i = 0; i < 20; ++i)
+    console.append(std::string(1 << 20, 'x'));
+  console.append("last");
+  const std::string text = console.text();
+  REQUIRE(text.substr(0, 5) == "first");
+  REQUIRE(text.substr(text.size() - 4) == "last");
+  REQUIRE(text.find("bytes left out") != std::string::npos);
+  REQUIRE(text.size() <= ConsoleBuffer::head_limit + 2 * ConsoleBuffer::tail_limit + 100);
+}

@@ -1,0 +1,123 @@
+#include "harness/job/runner.hpp"
+
+#include <ctime>
+#include <fstream>
+#include <unistd.h>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "guest/blob.hpp"
+#include "harness/backend/initramfs.hpp"
+#include "harness/job/modules.hpp"
+#include "vmm/base/error.hpp"
+#include "vmm/base/files.hpp"
+#include "vmm/base/log.hpp"
+
+namespace harness {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string run_id(unsigned count) {
+  const std::time_t now = std::time(nullptr);
+  return fmt::format("{:%Y%m%d-%H%M%S}-{}-{}", fmt::localtime(now), ::getpid(), count);
+}
+
+std::string summary(const Job& job, const Image& image, const Outcome& outcome) {
+  std::string text = fmt::format(
+      "job {}\nkernel {}\ntitle {}\n", job.file.string(),
+      image.vmlinux.empty() ? image.bzimage.string() : image.vmlinux.string(), outcome.title());
+  text += fmt::format("release {}\nboot_seconds {:.3f}\nseconds {:.3f}\n", outcome.kernel_release,
+                      outcome.boot_seconds, outcome.seconds);
+  for (const StepResult& step : outcome.steps)
+    text += fmt::format("step {} thread {} result {} errno {}{}\n", step.index, step.thread,
+                        step.result, step.error, step.expected ? "" : " unexpected");
+  return text;
+}
+
+} // namespace
+
+Runner::Runner(const Job& job, Backend& backend, const fs::path& session, const fs::path& state)
+    : job_(job), backend_(backend), session_(session), state_(state),
+      initramfs_(session / "initramfs.cpio") {
+  std::vector<ExtraFile> files;
+  for (const Module& module : find_modules(job.modules, job.modules_dir, session / "modules")) {
+    files.push_back({module.file, "/modules/" + module.name + ".ko"});
+    modules_.push_back(module.name);
+  }
+  base::write_file(initramfs_, make_initramfs(guest::agent_binary(), files));
+}
+
+Runner::~Runner() = default;
+
+RunSpec Runner::spec_of(const Image& image, unsigned count) const {
+  RunSpec spec;
+  spec.boot.name = fmt::format("run-{}", count);
+  spec.boot.vmlinux = image.vmlinux;
+  spec.boot.bzimage = image.bzimage;
+  spec.boot.initramfs = initramfs_;
+  spec.boot.append = job_.append;
+  spec.boot.cpus = job_.cpus;
+  spec.boot.memory = job_.memory;
+  spec.setup.modules = modules_;
+  spec.setup.sysctls = job_.sysctls;
+  spec.program = job_.program.encoded;
+  spec.step_names = job_.program.step_names;
+  spec.limits = job_.limits;
+  return spec;
+}
+
+KeptRun Runner::run(const Image& image, const std::function<void(const std::string&)>& on_event) {
+  unsigned count = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    count = ++count_;
+  }
+  KeptRun run;
+  run.outcome = watch_run(backend_, spec_of(image, count), on_event);
+  run.folder = state_ / "runs" / run_id(count);
+  base::write_file(run.folder / "console", run.outcome.console);
+  base::write_file(run.folder / "summary", summary(job_, image, run.outcome));
+  if (!run.outcome.reports.empty())
+    base::write_file(run.folder / "report", decode(image, run.outcome.reports.front()).text);
+  return run;
+}
+
+DecodedReport Runner::decode(const Image& image, const CrashReport& report) {
+  if (image.vmlinux.empty()) return {report.text, {}};
+  const std::lock_guard<std::mutex> lock(mutex_);
+  try {
+    if (symbolized_ != image.vmlinux) {
+      symbolizer_ = std::make_unique<Symbolizer>(image.vmlinux, image.built_in);
+      symbolized_ = image.vmlinux;
+    }
+    return {symbolizer_->decode(report.text), symbolizer_->files(report.text)};
+  } catch (const base::Error& error) {
+    base::log("job", base::LogLevel::warn, "no decoded report: {}", error.what());
+    return {report.text, {}};
+  }
+}
+
+Image image_of_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in || fs::is_directory(file))
+    throw base::UsageError(
+        fmt::format("{}: no such kernel file; expected a vmlinux or a bzImage", file.string()));
+  std::string head(0x206, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  Image image;
+  if (head.compare(0, 4,
+                   "\x7f"
+                   "ELF") == 0)
+    image.vmlinux = file;
+  else if (head.compare(0x202, 4, "HdrS") == 0) // Documentation/arch/x86/boot.rst
+    image.bzimage = file;
+  else
+    throw base::UsageError(
+        fmt::format("{}: not a kernel; expected an ELF vmlinux or a bzImage", file.string()));
+  return image;
+}
+
+} // namespace harness

@@ -1,0 +1,64 @@
+// One run of a job's reproducer against one kernel.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "harness/backend/backend.hpp"
+#include "harness/job/job.hpp"
+#include "harness/kernel/image.hpp"
+#include "harness/monitor/outcome.hpp"
+#include "harness/report/symbolize.hpp"
+
+namespace harness {
+
+// A report with files and lines.
+struct DecodedReport {
+  std::string text;                // as the log has it where the kernel has no debug information
+  std::vector<std::string> files;  // that the frames name, the guilty one first; may be empty
+};
+
+// A run that was kept.
+struct KeptRun {
+  Outcome outcome;
+  std::filesystem::path folder;  // below <state>/runs: console, summary, report where there is one
+};
+
+class Runner {
+ public:
+  // session: base::Warden's folder; state: base::state_home(). The backend outlives the runner.
+  Runner(const Job& job, Backend& backend, const std::filesystem::path& session,
+         const std::filesystem::path& state);
+  ~Runner();
+
+  // Boots the image, replays the program, keeps what came. May be called from several threads.
+  // Throws base::Interrupted, base::SysError where the state folder cannot be written.
+  KeptRun run(const Image& image, const std::function<void(const std::string&)>& on_event = {});
+
+  // A report of a run of that image. May be called from several threads.
+  DecodedReport decode(const Image& image, const CrashReport& report);
+
+ private:
+  RunSpec spec_of(const Image& image, unsigned count) const;
+
+  const Job& job_;
+  Backend& backend_;
+  std::filesystem::path session_;
+  std::filesystem::path state_;
+  std::filesystem::path initramfs_;
+  std::vector<std::string> modules_; // names, in loading order
+  std::mutex mutex_;                 // guards count_, symbolizer_ and its key
+  unsigned count_ = 0;
+  std::unique_ptr<Symbolizer> symbolizer_; // of the last vmlinux asked for
+  std::filesystem::path symbolized_;
+};
+
+// The user's own kernel: an ELF vmlinux or a bzImage, told apart by their first bytes. Throws
+// base::UsageError where the file is missing or neither.
+Image image_of_file(const std::filesystem::path& file);
+
+} // namespace harness

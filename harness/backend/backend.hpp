@@ -1,0 +1,77 @@
+// One interface to a virtual machine.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace harness {
+
+// What a guest is made from.
+struct BootSpec {
+  std::string name;                  // unique among the guests of this process: [a-z0-9-]+
+  std::filesystem::path vmlinux;     // ELF; may be empty when bzimage is set
+  std::filesystem::path bzimage;     // may be empty when vmlinux is set
+  std::filesystem::path initramfs;   // cpio (newc), packed or not
+  std::string append;                // kernel command line beyond the backend's own console=...
+  unsigned cpus = 2;                 // 1 to 255
+  std::uint64_t memory = 512u << 20; // bytes
+};
+
+// What a backend can do, as data.
+struct Capabilities {
+  std::string name; // "libvirt (qemu, tcg)", shown to people
+  bool nmi = false; // Guest::inject_nmi works
+  double slowdown =
+      1.0; // how much slower than hardware KVM a guest runs, roughly; scales deadlines
+};
+
+enum class GuestState {
+  running,
+  off,     // powered off as the guest asked, or ended by stop()
+  crashed, // reset: a triple fault, or the guest asked for it
+};
+
+// Whatever is new since the last poll.
+struct GuestOutput {
+  std::string console; // bytes of the first serial port, as they came
+  std::string channel; // bytes of the second
+  GuestState state = GuestState::running;
+  std::string reason; // state crashed: one line; otherwise empty
+};
+
+// A running virtual machine. Its end of life is the destructor's: no process, file or thread of it
+// stays. Used by one thread at a time.
+class Guest {
+ public:
+  virtual ~Guest() = default;
+  // Waits until there is output, the guest ends, base::stop_fd() is readable, or timeout passes.
+  // After the end it still returns what was left to read first. Throws base::Error where the
+  // virtual machine monitor itself fails (infrastructure).
+  virtual GuestOutput poll(std::chrono::milliseconds timeout) = 0;
+  // Queues bytes for the second serial port.
+  virtual void send(std::string_view bytes) = 0;
+  // Throws base::Error where Capabilities::nmi is false.
+  virtual void inject_nmi() = 0;
+  // Ends the guest at once. May be called again.
+  virtual void stop() = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const Capabilities& capabilities() const = 0;
+  // Starts a guest. May be called from several threads. Throws base::Error (infrastructure), with
+  // the next step in the text where the machine lacks something.
+  virtual std::unique_ptr<Guest> boot(const BootSpec& spec) = 0;
+};
+
+// name: "auto", "libvirt" or "libvirt:URI". folder: the session's (base::Warden). cache: where what
+// libvirt learns about QEMU is kept between sessions. Throws base::UsageError for an unknown name.
+std::unique_ptr<Backend> make_backend(const std::string& name, const std::filesystem::path& folder,
+                                      const std::filesystem::path& cache);
+
+} // namespace harness

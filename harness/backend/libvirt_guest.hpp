@@ -1,0 +1,66 @@
+// A guest that libvirt runs.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <libvirt/libvirt.h>
+
+#include "harness/backend/backend.hpp"
+#include "harness/backend/domain_events.hpp"
+#include "harness/backend/domain_xml.hpp"
+#include "harness/backend/libvirt_connection.hpp"
+#include "harness/backend/serial_port.hpp"
+
+namespace harness {
+
+// A QEMU process; both 0 when it is not known.
+struct Machine {
+  pid_t pid = 0;
+  std::uint64_t started = 0; // base::start_time
+};
+
+// Starts a domain and follows it to its end.
+class LibvirtGuest : public Guest {
+ public:
+  // plan's sockets are where the guest listens before QEMU starts. log: QEMU's output, removed at
+  // the end; may be empty. Throws base::Error where the domain does not start.
+  LibvirtGuest(std::shared_ptr<Connection> connection, const DomainPlan& plan,
+               std::filesystem::path log);
+  LibvirtGuest(const LibvirtGuest&) = delete;
+  LibvirtGuest& operator=(const LibvirtGuest&) = delete;
+  LibvirtGuest(LibvirtGuest&&) = delete;
+  LibvirtGuest& operator=(LibvirtGuest&&) = delete;
+  ~LibvirtGuest() override;
+
+  GuestOutput poll(std::chrono::milliseconds timeout) override;
+  void send(std::string_view bytes) override;
+  void inject_nmi() override;
+  void stop() override;
+
+ private:
+  struct FreeDomain {
+    void operator()(virDomainPtr domain) const { virDomainFree(domain); }
+  };
+
+  void wait(std::chrono::milliseconds timeout);
+  void read_ports(GuestOutput& output);
+  bool ending() const;
+  void judge_end(GuestOutput& output);
+  std::string last_words() const;
+
+  std::shared_ptr<Connection> connection_;
+  std::filesystem::path log_;
+  SerialPort console_;
+  SerialPort channel_;
+  std::shared_ptr<DomainEvents> events_ = std::make_shared<DomainEvents>();
+  std::unique_ptr<virDomain, FreeDomain> domain_;
+  std::unique_ptr<DomainSubscription> subscription_;
+  Machine machine_;
+  bool destroyed_ = false; // by stop()
+  bool ended_ = false;     // its end was reported
+};
+
+} // namespace harness

@@ -1,0 +1,270 @@
+// What every backend must do.
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "harness/backend/initramfs.hpp"
+#include "tests/contract/contract.hpp"
+#include "vmm/base/error.hpp"
+#include "vmm/base/fd.hpp"
+#include "vmm/base/files.hpp"
+#include "vmm/base/processes.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+
+harness::BootSpec spec_of(const std::string& name, const std::string& mode) {
+  harness::BootSpec spec;
+  spec.name = name;
+  spec.vmlinux = contract::kernel().vmlinux;
+  spec.bzimage = contract::kernel().bzimage;
+  spec.initramfs = contract::session() / "initramfs";
+  spec.append = "contract=" + mode;
+  return spec;
+}
+
+std::unique_ptr<harness::Guest> start(const std::string& name, const std::string& mode) {
+  return contract::backend().boot(spec_of(name, mode));
+}
+
+// All that a guest said so far.
+struct Heard {
+  std::string console;
+  std::string channel;
+  harness::GuestState state = harness::GuestState::running;
+  std::string reason;
+  bool timed_out = false;
+};
+
+// Polls until enough holds, the guest ends, or a minute has passed.
+void hear(harness::Guest& guest, Heard& heard, const std::function<bool(const Heard&)>& enough) {
+  const auto end = Clock::now() + seconds(60);
+  while (!enough(heard) && heard.state == harness::GuestState::running) {
+    if (Clock::now() > end) {
+      heard.timed_out = true;
+      return;
+    }
+    const harness::GuestOutput output = guest.poll(milliseconds(500));
+    heard.console += output.console;
+    heard.channel += output.channel;
+    heard.state = output.state;
+    heard.reason = output.reason;
+  }
+}
+
+Heard hear_until(harness::Guest& guest, const std::function<bool(const Heard&)>& enough) {
+  Heard heard;
+  hear(guest, heard, enough);
+  return heard;
+}
+
+bool ready(const Heard& heard) { return heard.channel.find("ready\n") != std::string::npos; }
+bool never(const Heard&) { return false; }
+
+std::size_t entries(const char* folder) {
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+std::vector<pid_t> session_processes() { return base::processes_naming(contract::session()); }
+
+bool gone_within(const std::vector<pid_t>& pids, milliseconds limit) {
+  const auto end = Clock::now() + limit;
+  for (const pid_t pid : pids)
+    while (base::start_time(pid)) {
+      if (Clock::now() > end)
+        return false;
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+  return true;
+}
+
+} // namespace
+
+TEST_CASE("a guest boots, is heard on both ports, and leaves nothing") {
+  auto guest = start("boot", "silent");
+  const Heard heard = hear_until(*guest, ready);
+  CHECK(!heard.timed_out);
+  CHECK(heard.console.find("Linux version") != std::string::npos);
+  CHECK(heard.channel == "ready\n");
+  guest.reset();
+  CHECK(session_processes().empty());
+}
+
+TEST_CASE("the channel carries bytes both ways") {
+  const auto guest = start("echo", "echo");
+  Heard heard = hear_until(*guest, ready);
+  REQUIRE(ready(heard));
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte)
+    all += static_cast<char>(byte);
+  guest->send(all);
+  hear(*guest, heard, [&](const Heard& h) { return h.channel.size() >= 6 + all.size(); });
+  CHECK(heard.channel == "ready\n" + all);
+}
+
+TEST_CASE("a large transfer arrives whole") {
+  const auto guest = start("large", "echo");
+  Heard heard = hear_until(*guest, ready);
+  REQUIRE(ready(heard));
+  std::string bytes;
+  for (unsigned i = 0; bytes.size() < (256u << 10); ++i)
+    bytes += std::to_string(i * 2654435761u) + "\n";
+  const auto begin = Clock::now();
+  guest->send(bytes);
+  hear(*guest, heard, [&](const Heard& h) { return h.channel.size() >= 6 + bytes.size(); });
+  CHECK(!heard.timed_out);
+  CHECK((heard.channel == "ready\n" + bytes));
+  const double taken = std::chrono::duration<double>(Clock::now() - begin).count();
+  WARN("256 KiB there and back: " << taken << " s");
+}
+
+TEST_CASE("a guest that powers off is off") {
+  const auto guest = start("off", "off");
+  const Heard heard = hear_until(
+      *guest, [](const Heard& h) { return h.console.find("System halted") != std::string::npos; });
+  CHECK(!heard.timed_out);
+  if (heard.console.find("System halted") == std::string::npos)
+    CHECK(heard.state == harness::GuestState::off);
+  else
+    WARN("this kernel cannot power off (no ACPI tables; CONFIG_PCI is needed)");
+}
+
+TEST_CASE("a triple fault is a crash, with all that was printed before") {
+  const auto guest = start("reset", "reset");
+  const Heard heard = hear_until(*guest, never);
+  CHECK(heard.state == harness::GuestState::crashed);
+  CHECK(!heard.reason.empty());
+  CHECK(heard.console.find("reboot: machine restart") != std::string::npos);
+  CHECK(guest->poll(milliseconds(0)).state == harness::GuestState::crashed);
+}
+
+TEST_CASE("a panic is heard to its last line and the guest stands") {
+  harness::BootSpec spec = spec_of("panic", "silent");
+  spec.initramfs = contract::session() / "empty";
+  base::write_file(spec.initramfs, harness::make_initramfs("", {}));
+  const auto guest = contract::backend().boot(spec);
+  const Heard heard = hear_until(*guest, [](const Heard& h) {
+    return h.console.find("---[ end Kernel panic") != std::string::npos;
+  });
+  CHECK(!heard.timed_out);
+  CHECK(heard.state == harness::GuestState::running);
+}
+
+TEST_CASE("a silent guest lets poll return in time, and an NMI shows where it stands") {
+  const auto guest = start("silent", "silent");
+  Heard heard = hear_until(*guest, ready);
+  REQUIRE(ready(heard));
+  while (!guest->poll(milliseconds(500)).console.empty()) {
+  }
+  const auto begin = Clock::now();
+  CHECK(guest->poll(milliseconds(300)).channel.empty());
+  CHECK(Clock::now() - begin < seconds(2));
+  if (!contract::backend().capabilities().nmi)
+    return;
+  guest->inject_nmi();
+  hear(*guest, heard,
+       [](const Heard& h) { return h.console.find("Call Trace") != std::string::npos; });
+  CHECK(heard.console.find("NMI") != std::string::npos);
+  CHECK(!heard.timed_out);
+}
+
+TEST_CASE("a guest can be stopped while it boots, and twice") {
+  const auto guest = start("early", "silent");
+  guest->poll(milliseconds(100));
+  const auto begin = Clock::now();
+  guest->stop();
+  const double taken = std::chrono::duration<double>(Clock::now() - begin).count();
+  guest->stop();
+  CHECK(taken < 5);
+  WARN("stop: " << taken << " s");
+  CHECK(session_processes().empty());
+}
+
+TEST_CASE("ten in a row leak neither descriptor nor thread nor file") {
+  start("warm", "silent")->stop();
+  const std::size_t descriptors = entries("/proc/self/fd");
+  const std::size_t threads = entries("/proc/self/task");
+  const std::size_t files = entries(contract::session().c_str());
+  for (int i = 0; i < 10; ++i) {
+    const auto guest = start("row" + std::to_string(i), "silent");
+    guest->poll(milliseconds(50));
+  }
+  CHECK(entries("/proc/self/fd") <= descriptors);
+  CHECK(entries("/proc/self/task") <= threads);
+  CHECK(entries(contract::session().c_str()) == files);
+}
+
+TEST_CASE("four at once, each from its own thread") {
+  std::array<std::string, 4> channels;
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 4; ++i)
+    threads.emplace_back([&channels, i] {
+      const std::string word = "guest " + std::to_string(i);
+      const auto guest = start("four" + std::to_string(i), "echo");
+      Heard heard = hear_until(*guest, ready);
+      guest->send(word);
+      hear(*guest, heard, [&](const Heard& h) { return h.channel.size() >= 6 + word.size(); });
+      channels[i] = heard.channel;
+    });
+  for (std::thread& thread : threads)
+    thread.join();
+  for (unsigned i = 0; i < 4; ++i)
+    CHECK(channels[i] == "ready\nguest " + std::to_string(i));
+}
+
+TEST_CASE("a kernel that is not there is an error at boot") {
+  harness::BootSpec spec = spec_of("none", "silent");
+  spec.vmlinux = contract::session() / "no-such-vmlinux";
+  spec.bzimage.clear();
+  CHECK_THROWS_AS(contract::backend().boot(spec), base::Error);
+}
+
+TEST_CASE("a virtual machine that dies under its guest is an error, not the guest's fault") {
+  const auto guest = start("victim", "silent");
+  const Heard heard = hear_until(*guest, ready);
+  REQUIRE(ready(heard));
+  const std::vector<pid_t> machines = session_processes();
+  if (machines.empty())
+    return; // it runs in this process
+  for (const pid_t pid : machines)
+    ::kill(pid, SIGKILL);
+  Heard after;
+  CHECK_THROWS_AS(hear(*guest, after, never), base::Error);
+}
+
+TEST_CASE("kill -9 leaves no virtual machine and no folder") {
+  base::Pipe pipe = base::make_pipe();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::dup2(pipe.write.get(), STDOUT_FILENO);
+    ::execl("/proc/self/exe", "contract", "--hold", nullptr);
+    ::_exit(127);
+  }
+  pipe.write.reset();
+  std::string folder;
+  char byte = 0;
+  while (::read(pipe.read.get(), &byte, 1) == 1 && byte != '\n')
+    folder += byte;
+  REQUIRE(!folder.empty());
+  const std::vector<pid_t> machines = base::processes_naming(folder);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  CHECK(gone_within(machines, seconds(5)));
+  for (int i = 0; i < 50 && fs::exists(folder); ++i)
+    std::this_thread::sleep_for(milliseconds(100));
+  CHECK(!fs::exists(folder));
+}

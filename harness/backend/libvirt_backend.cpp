@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -28,9 +27,16 @@ namespace fs = std::filesystem;
 // A guest under TCG is some ten times slower in its own code; the limits have room for most of it.
 constexpr double tcg_slowdown = 2.0;
 
-// QEMU is started as an orphan. As its subreaper this process can collect it at once; some
-// containers' init takes seconds, in which libvirt would wait for the zombie.
-void adopt_orphans() { ::prctl(PR_SET_CHILD_SUBREAPER, 1); }
+// libvirt asks QEMU what it can do, by starting some, when that is first needed: now, not while
+// orphans are adopted.
+void learn_capabilities(const Connection& connection, bool kvm) {
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      virConnectGetDomainCapabilities(connection.get(), nullptr, "x86_64", "pc",
+                                      kvm ? "kvm" : "qemu", 0),
+      &std::free);
+  if (!text)
+    throw base::Error(fmt::format("libvirt: {}: {}", connection.uri(), libvirt_error()));
+}
 
 class LibvirtBackend : public Backend {
  public:
@@ -49,8 +55,6 @@ class LibvirtBackend : public Backend {
     DomainPlan plan = plan_of(spec);
     const fs::path log = root_ ? root_->log_of(plan.name) : fs::path();
     auto guest = std::make_unique<LibvirtGuest>(connection, plan, log);
-    if (root_)
-      std::call_once(saved_, [this] { root_->save_capabilities(); });
     return guest;
   }
 
@@ -67,9 +71,11 @@ class LibvirtBackend : public Backend {
   }
 
   std::shared_ptr<Connection> connect_embedded() {
-    adopt_orphans();
     root_.emplace(folder_ / "libvirt", cache_);
-    return std::make_shared<Connection>(root_->uri(), log());
+    auto connection = std::make_shared<Connection>(root_->uri(), log());
+    learn_capabilities(*connection, probe_.usable);
+    root_->save_capabilities();
+    return connection;
   }
 
   std::shared_ptr<Connection> connect_daemon() {
@@ -110,7 +116,6 @@ class LibvirtBackend : public Backend {
   std::optional<EmbedRoot> root_;
   std::string security_;
   std::shared_ptr<Connection> connection_;
-  std::once_flag saved_;
   std::atomic<unsigned> guests_{0};
 };
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <libvirt/virterror.h>
 
+#include "harness/backend/adoption.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/log.hpp"
@@ -35,7 +36,7 @@ virDomainPtr start_paused(const Connection& connection, const DomainPlan& plan) 
   return domain;
 }
 
-// Ends QEMU and reaps it where it is our child (see adopt_orphans). libvirt alone looks every 200
+// Ends QEMU and reaps it where it is our child (see Adoption). libvirt alone looks every 200
 // ms whether it has gone, and takes a zombie for alive.
 void end_process(const Machine& machine) {
   if (machine.pid <= 0)

@@ -21,7 +21,7 @@ class EmbedRoot {
   // Makes root and copies what the cache holds. Throws base::SysError.
   EmbedRoot(std::filesystem::path root, std::filesystem::path cache);
   std::string uri() const;
-  // Copies what is new to the cache; to be called after a domain was started. A failure is logged.
+  // Copies what is new to the cache; a failure is logged.
   void save_capabilities() const;
   // QEMU's own output for a domain.
   std::filesystem::path log_of(const std::string& domain) const;

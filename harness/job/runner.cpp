@@ -86,7 +86,8 @@ KeptRun Runner::run(const Image& image, const std::function<void(const std::stri
 }
 
 DecodedReport Runner::decode(const Image& image, const CrashReport& report) {
-  if (image.vmlinux.empty()) return {report.text, {}};
+  if (image.vmlinux.empty())
+    return {report.text, {}};
   const std::lock_guard<std::mutex> lock(mutex_);
   try {
     if (symbolized_ != image.vmlinux) {

@@ -18,14 +18,14 @@ namespace harness {
 
 // A report with files and lines.
 struct DecodedReport {
-  std::string text;                // as the log has it where the kernel has no debug information
-  std::vector<std::string> files;  // that the frames name, the guilty one first; may be empty
+  std::string text;               // as the log has it where the kernel has no debug information
+  std::vector<std::string> files; // that the frames name, the guilty one first; may be empty
 };
 
 // A run that was kept.
 struct KeptRun {
   Outcome outcome;
-  std::filesystem::path folder;  // below <state>/runs: console, summary, report where there is one
+  std::filesystem::path folder; // below <state>/runs: console, summary, report where there is one
 };
 
 class Runner {

@@ -47,6 +47,8 @@ Outcome watch_run(Backend& backend, const RunSpec& spec,
     return watch.finish(now());
   } catch (const base::Interrupted&) {
     throw;
+  } catch (const base::UsageError&) {
+    throw;
   } catch (const base::Error& error) {
     return broken(error.what());
   }

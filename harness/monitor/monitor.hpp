@@ -31,8 +31,9 @@ struct RunSpec {
 };
 
 // Boots, talks to the agent, watches console and channel, stops the guest. Never throws for what a
-// guest does; failures of the backend become OutcomeKind::infrastructure. Throws base::Interrupted.
-// on_event, where set, is told of the stages ("booted 6.1.0 in 1.3 s", "step 4 ...").
+// guest does; failures of the backend become OutcomeKind::infrastructure. Throws base::Interrupted,
+// and base::UsageError for a kernel that this backend cannot boot. on_event, where set, is told of
+// the stages ("booted 6.1.0 in 1.3 s", "step 4 ...").
 Outcome watch_run(Backend& backend, const RunSpec& spec,
                   const std::function<void(const std::string&)>& on_event = {});
 

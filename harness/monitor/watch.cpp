@@ -217,6 +217,8 @@ void Watch::hang(const std::string& why, TimePoint now) {
   tell(hang_detail_);
   message_ += guest::encode(guest::Frame{guest::FrameType::dump, ""});
   nmi_ = why.find("heartbeat") != std::string::npos;
+  if (nmi_)
+    before_nmi_ = console_.text();
   last_sign_ = now;
   enter(Phase::dumping, now, dump_limit);
 }
@@ -270,7 +272,8 @@ std::string Watch::place() const {
 Outcome Watch::finish(TimePoint now) {
   outcome_.console = console_.text();
   outcome_.seconds = seconds_between(start_, now);
-  outcome_.reports = parse_log(outcome_.console);
+  // The NMI makes a guest panic: that report is our doing.
+  outcome_.reports = parse_log(before_nmi_.value_or(outcome_.console));
   const auto first = std::find_if(outcome_.reports.begin(), outcome_.reports.end(),
                                   [](const CrashReport& report) { return !report.suppressed; });
   if (first != outcome_.reports.end()) {

@@ -87,6 +87,7 @@ class Watch {
   std::optional<guest::Done> done_;
   std::string unexpected_; // the first step that did not do what it should
   std::string hang_detail_;
+  std::optional<std::string> before_nmi_; // the console when an NMI was asked for
   std::string message_;
   bool nmi_ = false;
   Outcome outcome_;

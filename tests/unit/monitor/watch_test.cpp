@@ -175,6 +175,19 @@ TEST_CASE("without heartbeats the guest is asked for stacks, gets an NMI and is 
   REQUIRE(types(story.sent).back() == FrameType::dump);
 }
 
+TEST_CASE("the panic that the NMI causes makes no crash of a hang") {
+  Story story;
+  story.started().begin(1);
+  while (!story.nmi && !story.watch.ended())
+    story.wait(milliseconds(50), false);
+  story.console("[    9.000000][    C0] Kernel panic - not syncing: NMI: Not continuing\n")
+      .wait(milliseconds(30'000), false);
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::hang);
+  REQUIRE(outcome.reports.empty());
+  REQUIRE(outcome.console.find("NMI: Not continuing") != std::string::npos);
+}
+
 TEST_CASE("a program past its deadline is a hang although the heart beats") {
   Story story;
   story.started().begin(1).wait(milliseconds(60'000));

@@ -1,0 +1,59 @@
+// krepro's subcommands: their options, and the functions that carry them out.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace harness::cli {
+
+// What `git bisect run` makes of them is why they are what they are.
+enum ExitCode : int {
+  exit_good = 0,
+  exit_bad = 1,
+  exit_cannot_judge = 125,
+  exit_usage = 129,
+  exit_infrastructure = 131, // 128 + signal (130, 143) when interrupted
+};
+
+// What several subcommands share.
+struct Common {
+  std::filesystem::path job;
+  std::string tree;    // --tree; empty: the job's
+  std::string backend; // --backend; empty: the job's
+};
+
+struct RunOptions {
+  Common common;
+  std::string kernel;   // --kernel: a vmlinux or bzImage instead of the job's
+  std::string revision; // --revision; empty: HEAD
+  unsigned runs = 1;    // stops at the first crash
+  bool verbose = false; // console and steps to standard error
+};
+
+struct BuildOptions {
+  Common common;
+  std::string revision = "HEAD";
+  std::vector<std::string> config;
+};
+
+struct BisectOptions {
+  Common common;
+  std::string bad;   // --bad; empty: the job's
+  std::string good;  // --good
+  unsigned runs = 0; // 0: the job's
+  unsigned jobs = 0; // guests at once; 0: as CPUs allow
+  bool restart = false;
+};
+
+int run(const RunOptions& options);
+int build(const BuildOptions& options);
+int bisect(const BisectOptions& options);
+int bisect_status();
+int bisect_log();
+int bisect_undo();
+int bisect_resume();
+int doctor();
+
+} // namespace harness::cli

@@ -1,0 +1,95 @@
+#include <cstdio>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "harness/bisect/related.hpp"
+#include "harness/bisect/trial.hpp"
+#include "harness/cli/commands.hpp"
+#include "harness/cli/session.hpp"
+#include "harness/job/runner.hpp"
+#include "harness/output/progress.hpp"
+#include "vmm/base/error.hpp"
+#include "vmm/base/files.hpp"
+#include "vmm/base/text.hpp"
+
+namespace harness::cli {
+
+namespace {
+
+// The kernel that is asked for: a file of the user's, or a revision built into the store. Nothing
+// where the revision does not build (said on standard output).
+std::optional<Image> kernel_for(const Job& job, const RunOptions& options, Progress& progress) {
+  if (!options.kernel.empty())
+    return image_of_file(options.kernel);
+  if (!job.image.empty())
+    return image_of_file(job.image);
+  Builder builder(kernel_spec(job));
+  const std::string sha =
+      builder.tree().resolve(options.revision.empty() ? "HEAD" : options.revision);
+  progress.headline("build " + sha.substr(0, 12));
+  const BuildResult built =
+      builder.build(sha, [&](const std::string& stage) { progress.stage(stage); });
+  progress.quiet();
+  fmt::print("testing commit {} with {}\n", sha, built.compiler);
+  if (!built.image)
+    fmt::print("build failed: {} (whole log: {})\n", built.error, built.log.string());
+  return built.image;
+}
+
+int exit_code_of(RunKind kind) {
+  switch (kind) {
+  case RunKind::hit:
+    return exit_bad;
+  case RunKind::clean:
+    return exit_good;
+  case RunKind::infra:
+    return exit_infrastructure;
+  case RunKind::other:
+  case RunKind::boot:
+  case RunKind::untestable:
+    return exit_cannot_judge;
+  }
+  return exit_infrastructure;
+}
+
+// How much a run says, for the exit code of several: a hit over a clean run over all others.
+int weight(RunKind kind) { return kind == RunKind::hit ? 2 : kind == RunKind::clean ? 1 : 0; }
+
+} // namespace
+
+int run(const RunOptions& options) {
+  const Job job = load_job(options.common);
+  const base::Warden warden;
+  Progress progress(stderr, ::isatty(STDERR_FILENO) != 0);
+  const std::optional<Image> image = kernel_for(job, options, progress);
+  if (!image)
+    return exit_cannot_judge;
+  const std::unique_ptr<Backend> backend = open_backend(job, warden);
+  Runner runner(job, *backend, warden.folder(), base::state_home());
+  const Hunted hunted(Expectation{job.expect_title, job.expect_files});
+
+  RunKind ended = RunKind::infra;
+  for (unsigned i = 0; i < options.runs && ended != RunKind::hit; ++i) {
+    progress.headline(fmt::format("run #{}", i));
+    const KeptRun kept = runner.run(*image, [&](const std::string& event) {
+      if (options.verbose)
+        fmt::print(stderr, "{}\n", base::printable(event));
+      else
+        progress.stage(event);
+    });
+    progress.quiet();
+    const Trial trial = trial_of(
+        kept.outcome, [&](const CrashReport& report) { return runner.decode(*image, report); });
+    const RunResult result = classify(trial, hunted);
+    if (i == 0 || weight(result.kind) > weight(ended))
+      ended = result.kind;
+    fmt::print("run #{}: {}\n", i, base::printable(result.title));
+    if (!result.symptom.text.empty())
+      fmt::print("\n{}\n", base::printable(result.symptom.text));
+    fmt::print("kept in {} ({:.1f} s)\n", kept.folder.string(), kept.outcome.seconds);
+  }
+  return exit_code_of(ended);
+}
+
+} // namespace harness::cli

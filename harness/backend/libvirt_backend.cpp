@@ -52,10 +52,9 @@ class LibvirtBackend : public Backend {
 
   std::unique_ptr<Guest> boot(const BootSpec& spec) override {
     const std::shared_ptr<Connection> connection = connect();
-    DomainPlan plan = plan_of(spec);
+    const DomainPlan plan = plan_of(spec);
     const fs::path log = root_ ? root_->log_of(plan.name) : fs::path();
-    auto guest = std::make_unique<LibvirtGuest>(connection, plan, log);
-    return guest;
+    return std::make_unique<LibvirtGuest>(connection, plan, log);
   }
 
  private:

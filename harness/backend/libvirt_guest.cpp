@@ -29,6 +29,7 @@ constexpr milliseconds stop_notice{5'000}; // from end of file to libvirt's word
 
 virDomainPtr start_paused(const Connection& connection, const DomainPlan& plan) {
   const std::string xml = domain_xml(plan);
+  const Adoption adoption;
   virDomainPtr domain = virDomainCreateXML(connection.get(), xml.c_str(), VIR_DOMAIN_START_PAUSED);
   if (domain == nullptr)
     throw base::Error(

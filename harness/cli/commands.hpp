@@ -29,7 +29,7 @@ struct RunOptions {
   std::string kernel;   // --kernel: a vmlinux or bzImage instead of the job's
   std::string revision; // --revision; empty: HEAD
   unsigned runs = 1;    // stops at the first crash
-  bool verbose = false; // console and steps to standard error
+  bool verbose = false; // each stage of a run to standard error
 };
 
 struct BuildOptions {

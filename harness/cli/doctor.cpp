@@ -34,7 +34,7 @@ Finding program(const std::vector<std::string>& argv, const std::string& mend) {
     base::Command command;
     command.argv = argv;
     const base::Finished finished = base::run_command(command);
-    const std::vector<std::string_view> lines = base::lines_of(finished.out);
+    const std::vector<std::string_view> lines = base::lines_of(base::trim(finished.out));
     finding.ok = finished.status.success() && !lines.empty();
     finding.detail = lines.empty() ? finished.status.text() : base::printable(lines.front());
   } catch (const base::SysError& error) {

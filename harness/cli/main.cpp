@@ -43,7 +43,7 @@ void add_run(CLI::App& app, Parsed& parsed) {
   run.add_option("--revision,-r", options.revision, "revision of the tree (default: HEAD)");
   run.add_option("--runs,-n", options.runs, "at most that many runs; the first crash ends them")
       ->check(CLI::Range(1u, 100000u));
-  run.add_flag("--verbose,-v", options.verbose, "console and steps as they come");
+  run.add_flag("--verbose,-v", options.verbose, "tell each stage of a run as it comes");
   run.callback([&parsed] { parsed.action = [&parsed] { return cli::run(parsed.run); }; });
 }
 

@@ -69,7 +69,7 @@ void read_reproducer(const TomlTable& table, Job& job) {
   job.reproducer = beside(job.file, table.need_text("file"));
   job.program = load_sequence(job.reproducer);
   if (const auto timeout = table.duration_ms("timeout")) {
-    if (*timeout < 100 || *timeout > 24 * 3600 * 1000)
+    if (*timeout < 100 || *timeout > std::int64_t{24} * 3600 * 1000)
       table.fail("timeout", "'timeout' is out of range; expected \"100ms\" to \"1440m\"");
     job.limits.program = std::chrono::milliseconds(*timeout);
   }

@@ -188,7 +188,7 @@ Failure Builder::State::attempt(const Inputs& in, const MakeSetup& setup, Object
 Failure Builder::State::compile(const Inputs& in, const MakeSetup& setup, Objects& objects,
                                 const Progress& progress) const {
   const bool fresh = objects.fresh();
-  const Failure failure = attempt(in, setup, objects, progress);
+  Failure failure = attempt(in, setup, objects, progress);
   if (!failure || fresh || failure->kind == MakeFailure::Kind::source)
     return failure;
   progress("again, from an empty folder: " + failure->line);

@@ -60,8 +60,7 @@ Check check_libvirt(const std::filesystem::path& folder, const std::filesystem::
                                version_text(qemu));
   } catch (const base::Error& error) {
     check.detail = error.what();
-    check.mend = "apt-get install libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system, "
-                 "and run krepro as root";
+    check.mend = "apt-get install libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system";
   }
   return check;
 }

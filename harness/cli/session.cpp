@@ -47,8 +47,10 @@ KernelSpec kernel_spec(const Job& job) {
   return spec;
 }
 
+fs::path backend_cache() { return base::cache_home() / "backend"; }
+
 std::unique_ptr<Backend> open_backend(const Job& job, const base::Warden& warden) {
-  return make_backend(job.backend, warden.folder(), base::cache_home() / "backend");
+  return make_backend(job.backend, warden.folder(), backend_cache());
 }
 
 } // namespace harness::cli

@@ -21,6 +21,9 @@ Job load_job(const Common& common);
 
 KernelSpec kernel_spec(const Job& job);
 
+// Where backends keep what they learn about this machine.
+std::filesystem::path backend_cache();
+
 std::unique_ptr<Backend> open_backend(const Job& job, const base::Warden& warden);
 
 } // namespace harness::cli

@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 
 BisectPlan plan_for(const Job& job, const BisectOptions& options) {
   BisectPlan plan = plan_of(job);
-  const unsigned cpus = std::max(1u, std::thread::hardware_concurrency());
-  plan.slots = options.jobs != 0 ? options.jobs : std::max(1u, cpus / job.cpus);
+  // A guest that boots or hangs waits more than it computes: one a CPU, whatever it has itself.
+  plan.slots = options.jobs != 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
   return plan;
 }
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <limits>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -69,10 +70,20 @@ std::optional<std::int64_t> scaled(const std::string& text, const Unit (&units)[
   return std::nullopt;
 }
 
+// A file that somebody named on a command line or in another file.
+std::string read_named(const std::filesystem::path& file) {
+  try {
+    return base::read_file(file);
+  } catch (const base::SysError& error) {
+    throw base::UsageError(fmt::format("{}: {}; expected a TOML file", file.string(),
+                                       std::generic_category().message(error.code())));
+  }
+}
+
 } // namespace
 
 toml::table read_toml(const std::filesystem::path& file) {
-  const std::string content = base::read_file(file);
+  const std::string content = read_named(file);
   try {
     return toml::parse(content, file.string());
   } catch (const toml::parse_error& error) {

@@ -14,7 +14,7 @@
 
 namespace harness {
 
-// Parses a file. Throws base::UsageError "file:line:col: ..." on a syntax error, base::SysError
+// Parses a file. Throws base::UsageError "file:line:col: ..." on a syntax error, "file: ..."
 // where it cannot be read.
 toml::table read_toml(const std::filesystem::path& file);
 

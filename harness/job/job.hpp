@@ -51,8 +51,7 @@ struct Job {
   unsigned runs = 10; // at most this many a revision
 };
 
-// Reads and checks a job file and its reproducer. Throws base::UsageError (file:line:column),
-// base::SysError where a file cannot be read.
+// Reads and checks a job file and its reproducer. Throws base::UsageError (file:line:column).
 Job load_job(const std::filesystem::path& file);
 
 } // namespace harness

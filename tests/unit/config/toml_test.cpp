@@ -34,7 +34,10 @@ TEST_CASE("a syntax error says file, line and column") {
   const std::string message = message_of([&] { harness::read_toml(file); });
   CHECK(message.find(file.string() + ":2:5: ") == 0);
   CHECK(message.find('\n') == std::string::npos);
-  CHECK_THROWS_AS(harness::read_toml(dir.path() / "none.toml"), base::SysError);
+  CHECK_THROWS_WITH(harness::read_toml(dir.path() / "none.toml"),
+                    (dir.path() / "none.toml").string() +
+                        ": No such file or directory; expected a TOML file");
+  CHECK_THROWS_AS(harness::read_toml(dir.path()), base::UsageError);
 }
 
 TEST_CASE("a file is read") {

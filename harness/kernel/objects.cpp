@@ -57,14 +57,20 @@ bool is_text_source(const fs::path& file) {
          (kind == ".h" || kind == ".c" || kind == ".S" || kind == ".lds");
 }
 
-bool is_whole(const Entry& file, fs::file_time_type limit) {
+// tools/ has makefiles of its own, which write no .cmd for a program. All objects depend on
+// tools/objtool/objtool: without it a killed build would begin again from nothing.
+bool is_tool(const fs::path& folder, const fs::path& file) {
+  return *file.lexically_relative(folder).begin() == "tools" && fs::file_size(file) > 0;
+}
+
+bool is_whole(const fs::path& folder, const Entry& file, fs::file_time_type limit) {
   if (file.time >= limit)
     return false;
   if (file.path.extension() == ".cmd")
     return ends_with_newline(file.path);
   const fs::path command = file.path.parent_path() / ("." + file.path.filename().string() + ".cmd");
   if (!fs::exists(command))
-    return is_text_source(file.path);
+    return is_text_source(file.path) || is_tool(folder, file.path);
   const fs::file_time_type time = fs::last_write_time(command);
   return time >= file.time && time < limit && ends_with_newline(command);
 }
@@ -79,7 +85,7 @@ std::size_t remove_suspicious(const fs::path& folder, const fs::path& marker) {
   std::vector<fs::path>
       suspicious; // judged before any is removed: a file's .cmd must still be there
   for (const Entry& file : files)
-    if (file.path != marker && !is_whole(file, newest - last_seconds))
+    if (file.path != marker && !is_whole(folder, file, newest - last_seconds))
       suspicious.push_back(file.path);
   for (const fs::path& file : suspicious)
     fs::remove(file);

@@ -32,8 +32,8 @@ void prune_objects(const std::filesystem::path& home, const std::filesystem::pat
 
 // Removes the suspicious files among those not older than the marker: what kbuild has no whole .cmd
 // file for that was written after it (kbuild writes X's command line to .X.cmd when X is complete),
-// and all of the last seconds. Files below include/config stay: they are empty, only their times
-// count. Returns how many were removed.
+// and all of the last seconds. Programs in tools/ have no .cmd and stay. Files below include/config
+// stay: they are empty, only their times count. Returns how many were removed.
 std::size_t remove_suspicious(const std::filesystem::path& folder,
                               const std::filesystem::path& marker);
 

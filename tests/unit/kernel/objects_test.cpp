@@ -41,6 +41,9 @@ TEST_CASE("a killed build keeps what is whole and loses what may not be") {
   folder.put("include/generated/bounds.h", seconds(5));
   folder.put("include/generated/empty.h", seconds(5), "");
   folder.put("include/config/SMP", seconds(100), "");
+  folder.put("tools/objtool/objtool", seconds(50));
+  folder.put("tools/objtool/late", seconds(95));
+  folder.put("scripts/none", seconds(50));
   folder.put("late.o", seconds(93));
   folder.put(".late.o.cmd", seconds(94));
   folder.put("last.h", seconds(100));
@@ -56,6 +59,9 @@ TEST_CASE("a killed build keeps what is whole and loses what may not be") {
   CHECK(!folder.has("a/half.o"));
   CHECK(!folder.has("a/.half.o.cmd"));
   CHECK(!folder.has("include/generated/empty.h"));
+  CHECK(folder.has("tools/objtool/objtool"));
+  CHECK(!folder.has("tools/objtool/late"));
+  CHECK(!folder.has("scripts/none"));
   CHECK(!folder.has("late.o"));
   CHECK(!folder.has("last.h"));
 }

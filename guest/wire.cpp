@@ -85,21 +85,76 @@ std::size_t partial_magic(std::string_view bytes) {
   return 0;
 }
 
-std::string frame_of(FrameType type, Writer& payload) { return encode({type, payload.take()}); }
-
-void put_texts(Writer& out, const std::vector<std::string>& texts) {
-  out.put(static_cast<std::uint32_t>(texts.size()));
-  for (const std::string& text : texts)
-    out.put_text(text);
+// The fields of each value, in wire order: the one list that is written and read by.
+template<class Each> void each_field(Hello& hello, Each each) {
+  each(hello.version);
+  each(hello.cpus);
+  each(hello.uptime_ms);
+  each(hello.release);
 }
 
-void get_texts(Reader& in, std::vector<std::string>& texts) {
-  texts.resize(in.get_count(4));
-  for (std::string& text : texts)
-    in.get_text(text);
+template<class Each> void each_field(Missing& missing, Each each) {
+  each(missing.what);
+  each(missing.config);
 }
 
-template<class T> std::optional<T> whole(const Reader& in, T value) {
+template<class Each> void each_field(Begin& begin, Each each) {
+  each(begin.index);
+  each(begin.thread);
+}
+
+template<class Each> void each_field(Step& step, Each each) {
+  each(step.index);
+  each(step.thread);
+  each(step.result);
+  each(step.error);
+  each(step.expected);
+  each(step.duration_us);
+}
+
+template<class Each> void each_field(Done& done, Each each) {
+  each(done.finished);
+  each(done.unexpected);
+  each(done.text);
+}
+
+template<class Each> void each_field(Setup& setup, Each each) {
+  each(setup.modules);
+  each(setup.sysctls);
+  each(setup.deadline_ms);
+}
+
+template<class Each> void each_field(std::uint64_t& value, Each each) { each(value); }
+
+template<class T> void put(Writer& out, const T& value) { out.put(value); }
+void put(Writer& out, bool value) { out.put_bool(value); }
+void put(Writer& out, const std::string& value) { out.put_text(value); }
+void put(Writer& out, const std::vector<std::string>& values) {
+  out.put(static_cast<std::uint32_t>(values.size()));
+  for (const std::string& value : values)
+    out.put_text(value);
+}
+
+template<class T> void get(Reader& in, T& value) { in.get(value); }
+void get(Reader& in, bool& value) { in.get_bool(value); }
+void get(Reader& in, std::string& value) { in.get_text(value); }
+void get(Reader& in, std::vector<std::string>& values) {
+  values.resize(in.get_count(4));
+  for (std::string& value : values)
+    in.get_text(value);
+}
+
+template<class T> std::string frame_with(FrameType type, T value) {
+  Writer out;
+  each_field(value, [&out](const auto& field) { put(out, field); });
+  return encode({type, out.take()});
+}
+
+// The whole payload is one T, or nothing.
+template<class T> std::optional<T> decode(std::string_view payload) {
+  Reader in(payload);
+  T value{};
+  each_field(value, [&in](auto& field) { get(in, field); });
   if (!in.at_end())
     return std::nullopt;
   return value;
@@ -121,123 +176,24 @@ std::string encode(const Frame& frame) {
   return std::string(magic) + type_and_length + crc.take() + frame.payload;
 }
 
-std::string encode(const Hello& hello) {
-  Writer out;
-  out.put(hello.version);
-  out.put(hello.cpus);
-  out.put(hello.uptime_ms);
-  out.put_text(hello.release);
-  return frame_of(FrameType::hello, out);
-}
-
-std::string encode(const Missing& missing) {
-  Writer out;
-  out.put_text(missing.what);
-  out.put_text(missing.config);
-  return frame_of(FrameType::missing, out);
-}
-
-std::string encode(const Begin& begin) {
-  Writer out;
-  out.put(begin.index);
-  out.put(begin.thread);
-  return frame_of(FrameType::begin, out);
-}
-
-std::string encode(const Step& step) {
-  Writer out;
-  out.put(step.index);
-  out.put(step.thread);
-  out.put(step.result);
-  out.put(step.error);
-  out.put_bool(step.expected);
-  out.put(step.duration_us);
-  return frame_of(FrameType::step, out);
-}
-
-std::string encode(const Done& done) {
-  Writer out;
-  out.put_bool(done.finished);
-  out.put(done.unexpected);
-  out.put_text(done.text);
-  return frame_of(FrameType::done, out);
-}
-
-std::string encode(const Setup& setup) {
-  Writer out;
-  put_texts(out, setup.modules);
-  put_texts(out, setup.sysctls);
-  out.put(setup.deadline_ms);
-  return frame_of(FrameType::setup, out);
-}
-
+std::string encode(const Hello& hello) { return frame_with(FrameType::hello, hello); }
+std::string encode(const Missing& missing) { return frame_with(FrameType::missing, missing); }
+std::string encode(const Begin& begin) { return frame_with(FrameType::begin, begin); }
+std::string encode(const Step& step) { return frame_with(FrameType::step, step); }
+std::string encode(const Done& done) { return frame_with(FrameType::done, done); }
+std::string encode(const Setup& setup) { return frame_with(FrameType::setup, setup); }
 std::string encode_heartbeat(std::uint64_t uptime_ms) {
-  Writer out;
-  out.put(uptime_ms);
-  return frame_of(FrameType::heartbeat, out);
+  return frame_with(FrameType::heartbeat, uptime_ms);
 }
 
-std::optional<Hello> decode_hello(std::string_view payload) {
-  Reader in(payload);
-  Hello hello;
-  in.get(hello.version);
-  in.get(hello.cpus);
-  in.get(hello.uptime_ms);
-  in.get_text(hello.release);
-  return whole(in, std::move(hello));
-}
-
-std::optional<Missing> decode_missing(std::string_view payload) {
-  Reader in(payload);
-  Missing missing;
-  in.get_text(missing.what);
-  in.get_text(missing.config);
-  return whole(in, std::move(missing));
-}
-
-std::optional<Begin> decode_begin(std::string_view payload) {
-  Reader in(payload);
-  Begin begin;
-  in.get(begin.index);
-  in.get(begin.thread);
-  return whole(in, begin);
-}
-
-std::optional<Step> decode_step(std::string_view payload) {
-  Reader in(payload);
-  Step step;
-  in.get(step.index);
-  in.get(step.thread);
-  in.get(step.result);
-  in.get(step.error);
-  in.get_bool(step.expected);
-  in.get(step.duration_us);
-  return whole(in, step);
-}
-
-std::optional<Done> decode_done(std::string_view payload) {
-  Reader in(payload);
-  Done done;
-  in.get_bool(done.finished);
-  in.get(done.unexpected);
-  in.get_text(done.text);
-  return whole(in, std::move(done));
-}
-
-std::optional<Setup> decode_setup(std::string_view payload) {
-  Reader in(payload);
-  Setup setup;
-  get_texts(in, setup.modules);
-  get_texts(in, setup.sysctls);
-  in.get(setup.deadline_ms);
-  return whole(in, std::move(setup));
-}
-
+std::optional<Hello> decode_hello(std::string_view payload) { return decode<Hello>(payload); }
+std::optional<Missing> decode_missing(std::string_view payload) { return decode<Missing>(payload); }
+std::optional<Begin> decode_begin(std::string_view payload) { return decode<Begin>(payload); }
+std::optional<Step> decode_step(std::string_view payload) { return decode<Step>(payload); }
+std::optional<Done> decode_done(std::string_view payload) { return decode<Done>(payload); }
+std::optional<Setup> decode_setup(std::string_view payload) { return decode<Setup>(payload); }
 std::optional<std::uint64_t> decode_u64(std::string_view payload) {
-  Reader in(payload);
-  std::uint64_t value = 0;
-  in.get(value);
-  return whole(in, value);
+  return decode<std::uint64_t>(payload);
 }
 
 void Decoder::feed(std::string_view bytes) { buffer_ += bytes; }

@@ -10,11 +10,10 @@
 //          comes (the host may be late; it ignores the repeats).
 //   host:  setup, program. Both may be sent at once; a program of more than 32 KiB waits for ready.
 //   agent: loads the modules, applies the sysctls (note for each that fails), ready, heartbeats
-//   from
-//          here on. Then missing, or started, a begin and a step for each step, done.
+//          from here on. Then missing, or started, a begin and a step for each step, done.
 //   agent: past the deadline without done, or when the host sends dump: a begin for each thread
-//   that
-//          is in a step now, tasks and locks to the console, dumped. done may still come after it.
+//          that is in a step now, tasks and locks to the console, dumped. done may still come
+//          after.
 //   host:  power_off at any time.
 #pragma once
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "harness/kernel/config.hpp"
 #include "vmm/base/error.hpp"
 
 namespace harness {
@@ -41,7 +42,7 @@ void RevisionTester::replay(const RevisionResult& result) {
 RevisionResult RevisionTester::test_anew(const std::string& sha, Role role) {
   RevisionResult result;
   result.sha = sha;
-  result.compiler = lab_.compiler(sha);
+  result.compiler = compiler(sha);
   tell(event::TestStarted{sha, result.compiler, false});
   const auto begun = stored_.find(sha);
   const double earlier_build = begun == stored_.end() ? 0 : begun->second.result.build_seconds;
@@ -65,10 +66,27 @@ RevisionResult RevisionTester::test_anew(const std::string& sha, Role role) {
   return result;
 }
 
+std::string RevisionTester::compiler(const std::string& sha) {
+  try {
+    return lab_.compiler(sha);
+  } catch (const ConfigError&) { // build() says it in full
+    return "no known compiler";
+  }
+}
+
+BuildResult RevisionTester::try_build(const std::string& sha) {
+  try {
+    return lab_.build(sha, [this](const std::string& stage) { tell(event::Stage{stage}); });
+  } catch (const ConfigError& error) {
+    BuildResult failed;
+    failed.error = error.what();
+    return failed;
+  }
+}
+
 bool RevisionTester::build(RevisionResult& result, Image& image) {
   tell(event::BuildStarted{result.sha});
-  const BuildResult built =
-      lab_.build(result.sha, [this](const std::string& stage) { tell(event::Stage{stage}); });
+  const BuildResult built = try_build(result.sha);
   if (!built.compiler.empty())
     result.compiler = built.compiler;
   result.build_seconds = built.seconds;

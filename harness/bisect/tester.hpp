@@ -19,6 +19,7 @@ using OnStage = std::function<void(const std::string&)>;
 
 // Where revisions are built and run. A build or run that fails on our side and may do better when
 // tried again is a value (OutcomeKind::infrastructure); what cannot get better throws base::Error.
+// A ConfigError is a revision that does not build.
 class Lab {
  public:
   virtual ~Lab() = default;
@@ -44,6 +45,8 @@ class RevisionTester : public Tester {
 
  private:
   RevisionResult test_anew(const std::string& sha, Role role);
+  std::string compiler(const std::string& sha);
+  BuildResult try_build(const std::string& sha);
   bool build(RevisionResult& result, Image& image);
   void run_until_certain(RevisionResult& result, const Image& image, const RunRule& rule);
   void run_batch(RevisionResult& result, const Image& image, const RunRule& rule, unsigned size);

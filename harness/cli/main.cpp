@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "harness/cli/commands.hpp"
+#include "harness/kernel/config.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/log.hpp"
 #include "vmm/base/stop.hpp"
@@ -126,6 +127,8 @@ int guarded(int argc, char** argv) {
     return parse_and_run(argc, argv);
   } catch (const base::UsageError& error) {
     return complain(error.what(), exit_usage);
+  } catch (const ConfigError& error) {
+    return complain(error.what(), exit_cannot_judge);
   } catch (const base::Interrupted& stop) {
     return complain(stop.what(), 128 + stop.signal());
   } catch (const std::exception& error) {

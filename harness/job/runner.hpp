@@ -33,6 +33,8 @@ class Runner {
   // session: base::Warden's folder; state: base::state_home(). The backend outlives the runner.
   Runner(const Job& job, Backend& backend, const std::filesystem::path& session,
          const std::filesystem::path& state);
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
   ~Runner();
 
   // Boots the image, replays the program, keeps what came. May be called from several threads.

@@ -12,10 +12,10 @@
 namespace harness {
 
 // krepro's fragments or toolchain table do not fit a revision: an option did not survive, a fixup
-// does not match, no toolchain is known. Another revision may well fit.
-class ConfigError : public base::UsageError {
+// does not match, no toolchain is known. Another revision may well fit: exit code 125.
+class ConfigError : public base::Error {
  public:
-  using base::UsageError::UsageError;
+  using base::Error::Error;
 };
 
 // "CONFIG_X=y", "# CONFIG_X is not set".

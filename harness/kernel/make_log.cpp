@@ -20,8 +20,8 @@ struct Rule {
 };
 
 constexpr Rule machine_rules[] = {
-    {"No space left on device", "the disk is full; next step: free space, or krepro gc"},
-    {"Disk quota exceeded", "the disk quota is used up; next step: free space, or krepro gc"},
+    {"No space left on device", "the disk is full; next step: free space"},
+    {"Disk quota exceeded", "the disk quota is used up; next step: free space"},
     {"Cannot allocate memory", "not enough memory for the build"},
     {"out of memory allocating", "not enough memory for the compiler"},
     {"Killed signal terminated program", "the compiler was killed, most likely for want of memory"},

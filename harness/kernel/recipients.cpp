@@ -59,8 +59,8 @@ std::string maintainers(const std::filesystem::path& checkout, const std::string
   if (patch.empty() || !std::filesystem::exists(checkout / "scripts/get_maintainer.pl", ignored))
     return {};
   base::Command command;
-  command.argv = {"perl",    "scripts/get_maintainer.pl", "--norolestats",
-                  "--nogit", "--nogit-fallback",          "-"};
+  command.argv = {"perl", "scripts/get_maintainer.pl", "--norolestats", "--nogit",
+                  "--nogit-fallback"}; // no file: the patch is on standard input
   command.cwd = checkout;
   command.input = patch;
   command.deadline = std::chrono::seconds(30);
@@ -68,9 +68,9 @@ std::string maintainers(const std::filesystem::path& checkout, const std::string
     base::Finished finished = base::run_command(command);
     if (finished.status.success())
       return std::move(finished.out);
-    base::log("kernel", base::LogLevel::info, "get_maintainer.pl: {}", finished.err);
+    base::log("kernel", base::LogLevel::warn, "get_maintainer.pl: {}", finished.err);
   } catch (const base::SysError& error) {
-    base::log("kernel", base::LogLevel::info, "get_maintainer.pl: {}", error.what());
+    base::log("kernel", base::LogLevel::warn, "get_maintainer.pl: {}", error.what());
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "harness/bisect/bisect.hpp"
+#include "harness/kernel/config.hpp"
 #include "repo.hpp"
 #include "vmm/base/error.hpp"
 
@@ -48,8 +49,9 @@ class Oracle : public harness::Lab {
   // By name of the commit; a commit without an entry is quiet.
   std::map<std::string, std::function<harness::Trial(unsigned index)>> behaviour;
   std::set<std::string> does_not_build;
-  int stop_after = -1;              // so many builds and runs, then Stop; -1: never
-  std::chrono::milliseconds nap{0}; // in each run
+  std::set<std::string> no_toolchain; // toolchains.toml has no entry for its version
+  int stop_after = -1;                // so many builds and runs, then Stop; -1: never
+  std::chrono::milliseconds nap{0};   // in each run
   unsigned most_at_once = 0;
   unsigned builds = 0;
   unsigned runs = 0;
@@ -65,10 +67,15 @@ class Oracle : public harness::Lab {
         };
   }
 
-  std::string compiler(const std::string& /*sha*/) override { return "gcc 12.2.0"; }
+  std::string compiler(const std::string& sha) override {
+    if (no_toolchain.count(repo_.name(sha)) > 0)
+      throw harness::ConfigError("toolchains.toml: no toolchain for Linux 4.6.0");
+    return "gcc 12.2.0";
+  }
   harness::BuildResult build(const std::string& sha, const harness::OnStage& on_stage) override {
     act("build " + repo_.name(sha));
     ++builds;
+    compiler(sha);
     on_stage("CC kernel/fork.o");
     harness::BuildResult result;
     result.compiler = "gcc 12.2.0";

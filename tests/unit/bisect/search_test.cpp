@@ -66,6 +66,22 @@ TEST_CASE("the releases are walked newest first, to the first good one") {
   CHECK(bench.told<event::BisectStarted>()[0].bad == "v1.3"); // v1.2 does not build
 }
 
+TEST_CASE("a revision that no toolchain fits is skipped with its reason") {
+  Repo repo;
+  make_line(repo, 35);
+  Bench bench(repo);
+  bench.lab.bad_from("c13", vhost);
+  bench.lab.no_toolchain = {"c20"};
+  CHECK(repo.name(bench.run().culprit.sha) == "c13");
+  CHECK(bench.verdicts().at("c20") == Verdict::skip);
+  Bench from_there(repo);
+  from_there.plan.question.bad = repo.sha("c20");
+  from_there.lab.no_toolchain = {"c20"};
+  const BisectResult result = from_there.run();
+  CHECK(result.kind == EndKind::start_skipped);
+  CHECK(result.detail.find("no toolchain for Linux 4.6.0") != std::string::npos);
+}
+
 TEST_CASE("a tag on the start revision is not tested twice") {
   Repo repo;
   make_line(repo, 31);

@@ -100,6 +100,7 @@ TEST_CASE("get_maintainer.pl adds its people") {
   repository.write("a", "1\n");
   repository.write(
       "scripts/get_maintainer.pl",
+      "die 'a file is named' if grep { !/^--/ } @ARGV;\n"
       "my $in = join '', <STDIN>;\n"
       "print \"Max <max\\@example.org>\\nlist\\@example.org\\n\" if $in =~ /^\\+1/m;\n");
   const std::string id = repository.commit("first");

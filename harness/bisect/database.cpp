@@ -1,5 +1,6 @@
 #include "harness/bisect/database.hpp"
 
+#include <cstring>
 #include <sqlite3.h>
 
 #include <fmt/format.h>
@@ -30,6 +31,15 @@ std::string next_step(int code) {
   }
 }
 
+// SQLite's words, and the system's where the disk is the reason.
+std::string words_of(sqlite3* connection) {
+  std::string words = sqlite3_errmsg(connection);
+  const int error = sqlite3_system_errno(connection);
+  if ((sqlite3_errcode(connection) & 0xff) == SQLITE_IOERR && error != 0)
+    words += fmt::format(": {}", std::strerror(error));
+  return words;
+}
+
 } // namespace
 
 void Database::Close::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
@@ -55,7 +65,7 @@ Database::Database(const std::filesystem::path& file) : file_(file) {
 
 void Database::fail(const std::string& doing) const {
   const int code = connection_ ? sqlite3_extended_errcode(connection_.get()) : SQLITE_NOMEM;
-  const std::string said = connection_ ? sqlite3_errmsg(connection_.get()) : "out of memory";
+  const std::string said = connection_ ? words_of(connection_.get()) : "out of memory";
   throw base::Error(fmt::format("{}: {}: {}{}", file_.string(), doing, said, next_step(code)));
 }
 

@@ -37,8 +37,6 @@ class Mapping {
   }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
-  Mapping(Mapping&&) = delete;
-  Mapping& operator=(Mapping&&) = delete;
   ~Mapping() { ::munmap(address_, size_); }
   void* get() const { return address_; }
 

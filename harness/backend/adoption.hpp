@@ -12,8 +12,6 @@ class Adoption {
   Adoption();
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
-  Adoption(Adoption&&) = delete;
-  Adoption& operator=(Adoption&&) = delete;
   ~Adoption();
 };
 

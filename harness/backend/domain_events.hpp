@@ -44,8 +44,6 @@ class DomainSubscription {
                      std::shared_ptr<DomainEvents> events);
   DomainSubscription(const DomainSubscription&) = delete;
   DomainSubscription& operator=(const DomainSubscription&) = delete;
-  DomainSubscription(DomainSubscription&&) = delete;
-  DomainSubscription& operator=(DomainSubscription&&) = delete;
   ~DomainSubscription();
 
  private:

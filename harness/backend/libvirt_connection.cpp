@@ -59,8 +59,6 @@ class EventLoop {
   }
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
-  EventLoop(EventLoop&&) = delete;
-  EventLoop& operator=(EventLoop&&) = delete;
   ~EventLoop() {
     stop_ = true;
     virEventUpdateTimeout(timer_, 0);

@@ -22,8 +22,6 @@ class Connection {
   Connection(const std::string& uri, const std::filesystem::path& log);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  Connection(Connection&&) = delete;
-  Connection& operator=(Connection&&) = delete;
   ~Connection();
   virConnectPtr get() const { return connection_; }
   const std::string& uri() const { return uri_; }

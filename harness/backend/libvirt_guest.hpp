@@ -31,8 +31,6 @@ class LibvirtGuest : public Guest {
                std::filesystem::path log);
   LibvirtGuest(const LibvirtGuest&) = delete;
   LibvirtGuest& operator=(const LibvirtGuest&) = delete;
-  LibvirtGuest(LibvirtGuest&&) = delete;
-  LibvirtGuest& operator=(LibvirtGuest&&) = delete;
   ~LibvirtGuest() override;
 
   GuestOutput poll(std::chrono::milliseconds timeout) override;

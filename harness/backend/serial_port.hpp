@@ -16,8 +16,6 @@ class SerialPort {
   explicit SerialPort(std::filesystem::path path);
   SerialPort(const SerialPort&) = delete;
   SerialPort& operator=(const SerialPort&) = delete;
-  SerialPort(SerialPort&&) = delete;
-  SerialPort& operator=(SerialPort&&) = delete;
   ~SerialPort();
 
   // Takes QEMU's connection. Throws base::Error where none comes within 10 s.

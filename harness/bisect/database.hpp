@@ -67,8 +67,8 @@ class Statement {
 class Transaction {
  public:
   explicit Transaction(Database& database);
-  Transaction(Transaction&&) = delete;
-  Transaction& operator=(Transaction&&) = delete;
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
   void commit();
 

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/bisect/job_lab.hpp"
 #include "harness/bisect/state.hpp"
 #include "harness/bisect/tree_revisions.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/session.hpp"
+#include "harness/output/json.hpp"
 #include "harness/output/progress.hpp"
 #include "harness/output/transcript.hpp"
 #include "vmm/base/error.hpp"
@@ -42,9 +44,10 @@ Job job_for(const BisectOptions& options) {
   return job;
 }
 
-void say_where(const fs::path& transcript) {
-  fmt::print("transcript: {}\nruns: {}\nkernels: {}\n", transcript.string(),
-             (base::state_home() / "runs").string(), (base::cache_home() / "kernels").string());
+void say_where(std::ostream& out, const fs::path& transcript) {
+  out << fmt::format("transcript: {}\nruns: {}\nkernels: {}\n", transcript.string(),
+                     (base::state_home() / "runs").string(),
+                     (base::cache_home() / "kernels").string());
 }
 
 // What the last run of a revision showed.
@@ -80,13 +83,16 @@ int bisect(const BisectOptions& options) {
   const fs::path copy =
       base::state_home() / "transcripts" / fmt::format("{}-{}.txt", job.name, start.substr(0, 12));
   fs::create_directories(copy.parent_path());
-  Transcript transcript(std::cout, copy);
+  std::ostream& out = options.json ? std::cerr : std::cout;
+  Transcript transcript(out, copy);
   Progress progress(stderr, ::isatty(STDERR_FILENO) != 0);
   const BisectResult result = harness::bisect(plan, state, revisions, lab, [&](const Event& event) {
     progress(event);
     transcript(event);
   });
-  say_where(copy);
+  say_where(out, copy);
+  if (options.json)
+    std::cout << json_text(bisect_json(result));
   return exit_code(result.kind);
 }
 

@@ -29,6 +29,7 @@ struct RunOptions {
   std::string kernel;   // --kernel: a vmlinux or bzImage instead of the job's
   std::string revision; // --revision; empty: HEAD
   unsigned runs = 1;    // stops at the first crash
+  bool json = false;    // what a run showed, to standard output; words for people to the other
   bool verbose = false; // each stage of a run to standard error
 };
 
@@ -44,6 +45,7 @@ struct BisectOptions {
   std::string good;  // --good
   unsigned runs = 0; // 0: the job's
   unsigned jobs = 0; // guests at once; 0: as CPUs allow
+  bool json = false; // the result, to standard output; the transcript to the other
   bool restart = false;
 };
 

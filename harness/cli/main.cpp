@@ -44,6 +44,7 @@ void add_run(CLI::App& app, Parsed& parsed) {
   run.add_option("--revision,-r", options.revision, "revision of the tree (default: HEAD)");
   run.add_option("--runs,-n", options.runs, "at most that many runs; the first crash ends them")
       ->check(CLI::Range(1u, 100000u));
+  run.add_flag("--json", options.json, "a run as a JSON object on standard output");
   run.add_flag("--verbose,-v", options.verbose, "tell each stage of a run as it comes");
   run.callback([&parsed] { parsed.action = [&parsed] { return cli::run(parsed.run); }; });
 }
@@ -71,6 +72,7 @@ void add_bisect(CLI::App& app, Parsed& parsed) {
       ->check(CLI::Range(1u, 1000u));
   bisect.add_option("--jobs,-j", options.jobs, "guests at once (default: as CPUs allow)")
       ->check(CLI::Range(1u, 256u));
+  bisect.add_flag("--json", options.json, "the result as JSON on standard output");
   bisect.add_flag("--restart", options.restart, "forget an unfinished bisection of this job");
   const auto part = [&](const char* name, const char* what, int (*function)()) {
     bisect.add_subcommand(name, what)->callback([&parsed, function] { parsed.action = function; });

@@ -2,12 +2,14 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/bisect/related.hpp"
 #include "harness/bisect/trial.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/session.hpp"
 #include "harness/job/runner.hpp"
+#include "harness/output/json.hpp"
 #include "harness/output/progress.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
@@ -17,8 +19,11 @@ namespace harness::cli {
 
 namespace {
 
+// Where words for people go: JSON has standard output for itself.
+std::FILE* words(const RunOptions& options) { return options.json ? stderr : stdout; }
+
 // The kernel that is asked for: a file of the user's, or a revision built into the store. Nothing
-// where the revision does not build (said on standard output).
+// where the revision does not build (said).
 std::optional<Image> kernel_for(const Job& job, const RunOptions& options, Progress& progress) {
   if (!options.kernel.empty())
     return image_of_file(options.kernel);
@@ -31,9 +36,10 @@ std::optional<Image> kernel_for(const Job& job, const RunOptions& options, Progr
   const BuildResult built =
       builder.build(sha, [&](const std::string& stage) { progress.stage(stage); });
   progress.quiet();
-  fmt::print("testing commit {} with {}\n", sha, built.compiler);
+  std::FILE* out = words(options);
+  fmt::print(out, "testing commit {} with {}\n", sha, built.compiler);
   if (!built.image)
-    fmt::print("build failed: {} (whole log: {})\n", built.error, built.log.string());
+    fmt::print(out, "build failed: {} (whole log: {})\n", built.error, built.log.string());
   return built.image;
 }
 
@@ -53,6 +59,19 @@ int exit_code_of(RunKind kind) {
   return exit_infrastructure;
 }
 
+void tell(unsigned index, const RunResult& result, const KeptRun& kept) {
+  fmt::print("run #{}: {}\n", index, base::printable(result.title));
+  if (!result.symptom.text.empty())
+    fmt::print("\n{}\n", base::printable(result.symptom.text));
+  fmt::print("kept in {} ({:.1f} s)\n", kept.folder.string(), kept.outcome.seconds);
+}
+
+Outcome decoded(Outcome outcome, const Decode& decode) {
+  for (CrashReport& report : outcome.reports)
+    report.text = decode(report).text;
+  return outcome;
+}
+
 // How much a run says, for the exit code of several: a hit over a clean run over all others.
 int weight(RunKind kind) { return kind == RunKind::hit ? 2 : kind == RunKind::clean ? 1 : 0; }
 
@@ -69,6 +88,8 @@ int run(const RunOptions& options) {
   Runner runner(job, *backend, warden.folder(), base::state_home());
   const Hunted hunted(Expectation{job.expect_title, job.expect_files});
 
+  const Decode decode = [&](const CrashReport& report) { return runner.decode(*image, report); };
+
   RunKind ended = RunKind::infra;
   for (unsigned i = 0; i < options.runs && ended != RunKind::hit; ++i) {
     progress.headline(fmt::format("run #{}", i));
@@ -79,15 +100,13 @@ int run(const RunOptions& options) {
         progress.stage(event);
     });
     progress.quiet();
-    const Trial trial = trial_of(
-        kept.outcome, [&](const CrashReport& report) { return runner.decode(*image, report); });
-    const RunResult result = classify(trial, hunted);
+    const RunResult result = classify(trial_of(kept.outcome, decode), hunted);
     if (i == 0 || weight(result.kind) > weight(ended))
       ended = result.kind;
-    fmt::print("run #{}: {}\n", i, base::printable(result.title));
-    if (!result.symptom.text.empty())
-      fmt::print("\n{}\n", base::printable(result.symptom.text));
-    fmt::print("kept in {} ({:.1f} s)\n", kept.folder.string(), kept.outcome.seconds);
+    if (options.json)
+      fmt::print("{}", json_text(run_json(decoded(kept.outcome, decode), kept.folder)));
+    else
+      tell(i, result, kept);
   }
   return exit_code_of(ended);
 }

@@ -13,7 +13,7 @@ fs::path images_folder() {
   if (const char* set = std::getenv("KREPRO_IMAGES"); set != nullptr && set[0] != '\0')
     return set;
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path();
-  if (const fs::path installed = program.parent_path() / "share/krepro/images";
+  if (fs::path installed = program.parent_path() / "share/krepro/images";
       fs::exists(installed / "toolchains.toml"))
     return installed;
   for (fs::path above = program; above != above.root_path(); above = above.parent_path())

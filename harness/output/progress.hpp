@@ -20,8 +20,8 @@ class Progress {
  public:
   // out is borrowed, usually stderr. terminal: isatty of it.
   Progress(std::FILE* out, bool terminal);
-  Progress(Progress&&) = delete;
-  Progress& operator=(Progress&&) = delete;
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
   ~Progress();
 
   void operator()(const Event& event);

@@ -20,8 +20,6 @@
 #include "vmm/base/stop.hpp"
 #include "vmm/base/text.hpp"
 
-extern char** environ;
-
 namespace base {
 
 bool WaitStatus::success() const { return WIFEXITED(word_) && WEXITSTATUS(word_) == 0; }
@@ -54,7 +52,7 @@ struct Arguments {
       if (!overridden(command, *entry))
         envp.push_back(*entry);
     for (const auto& [name, value] : command.env)
-      settings.push_back(name + "=" + value);
+      settings.push_back(fmt::format("{}={}", name, value));
     for (std::string& setting : settings)
       envp.push_back(setting.data());
     envp.push_back(nullptr);

@@ -19,8 +19,6 @@ class Warden {
   Warden();
   Warden(const Warden&) = delete;
   Warden& operator=(const Warden&) = delete;
-  Warden(Warden&&) = delete;
-  Warden& operator=(Warden&&) = delete;
   // Ends the session: what is left is killed and removed before it returns.
   ~Warden();
   // The session's folder: sockets, images, libvirt's root. Gone within 5 s of this process's end.

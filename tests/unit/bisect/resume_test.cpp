@@ -32,6 +32,13 @@ void tell_story(Bench& bench) {
   };
 }
 
+void stop_half_way(Bench& bench) {
+  bench.lab.stop_after = 14;
+  REQUIRE_THROWS_AS(bench.run(), test::Stop);
+  bench.lab.stop_after = -1;
+  bench.events.clear();
+}
+
 struct Ending {
   EndKind kind;
   std::string culprit;
@@ -138,10 +145,7 @@ TEST_CASE("stored verdicts say that they are stored; a finished bisection begins
   make_story(repo);
   Bench bench(repo);
   tell_story(bench);
-  bench.lab.stop_after = 14;
-  REQUIRE_THROWS_AS(bench.run(), test::Stop);
-  bench.lab.stop_after = -1;
-  bench.events.clear();
+  stop_half_way(bench);
   bench.run();
   const auto started = bench.told<event::TestStarted>();
   CHECK(started.front().stored);
@@ -160,10 +164,7 @@ TEST_CASE("another job or start is another bisection") {
   make_story(repo);
   Bench bench(repo);
   tell_story(bench);
-  bench.lab.stop_after = 14;
-  REQUIRE_THROWS_AS(bench.run(), test::Stop);
-  bench.lab.stop_after = -1;
-  bench.events.clear();
+  stop_half_way(bench);
   SECTION("digest") { bench.plan.digest = "changed"; }
   SECTION("start") { bench.plan.question.bad = repo.sha("c7"); }
   bench.run();

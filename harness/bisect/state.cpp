@@ -293,7 +293,7 @@ std::string replay_log(const Status& status) {
     if (!result.build_error.empty())
       text += fmt::format("# build failed: {}\n", base::printable(result.build_error));
     else if (!result.runs.empty())
-      text += fmt::format("# {}/{} runs crashed: {}\n", result.hits(), result.runs.size(),
+      text += fmt::format("# {}/{} runs hit: {}\n", result.hits(), result.runs.size(),
                           base::printable(result.runs.front().title));
     text += fmt::format("git bisect {} {}\n", word, result.sha);
   }

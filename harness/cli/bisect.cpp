@@ -102,7 +102,7 @@ int bisect_status() {
   fmt::print("job {} ({}), from {}, began {} UTC\n", status.row.key.job, status.row.key.file,
              status.row.key.start, status.row.began);
   for (const RevisionResult& result : status.verdicts)
-    fmt::print("{:<4} {} {}/{} runs crashed, build {}, test {}: {}\n", verdict_text(result.verdict),
+    fmt::print("{:<4} {} {}/{} runs hit, build {}, test {}: {}\n", verdict_text(result.verdict),
                result.sha.substr(0, 12), result.hits(), result.runs.size(),
                base::duration_text(result.build_seconds),
                base::duration_text(result.test_seconds()), shown(result));

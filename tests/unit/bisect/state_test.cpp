@@ -155,10 +155,10 @@ TEST_CASE("status and log") {
   CHECK(status.good == repo.sha("c0"));
   CHECK(status.under_way.empty());
   CHECK(replay_log(status) == "git bisect start\n"
-                              "# 1/1 runs crashed: crashed: T in f\ngit bisect bad " +
+                              "# 1/1 runs hit: crashed: T in f\ngit bisect bad " +
                                   repo.sha("c7") +
                                   "\n"
-                                  "# 0/1 runs crashed: OK\ngit bisect good " +
+                                  "# 0/1 runs hit: OK\ngit bisect good " +
                                   repo.sha("c0") +
                                   "\n"
                                   "# build failed: a.c:1:2: error: ?[31mred\ngit bisect skip " +

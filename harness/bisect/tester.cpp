@@ -4,7 +4,6 @@
 #include <future>
 
 #include "harness/kernel/config.hpp"
-#include "vmm/base/error.hpp"
 
 namespace harness {
 

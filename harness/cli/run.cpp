@@ -11,7 +11,6 @@
 #include "harness/job/runner.hpp"
 #include "harness/output/json.hpp"
 #include "harness/output/progress.hpp"
-#include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/text.hpp"
 
@@ -39,7 +38,8 @@ std::optional<Image> kernel_for(const Job& job, const RunOptions& options, Progr
   std::FILE* out = words(options);
   fmt::print(out, "testing commit {} with {}\n", sha, built.compiler);
   if (!built.image)
-    fmt::print(out, "build failed: {} (whole log: {})\n", built.error, built.log.string());
+    fmt::print(out, "build failed: {} (whole log: {})\n", base::printable(built.error),
+               built.log.string());
   return built.image;
 }
 

@@ -18,7 +18,7 @@ left_behind() {
 nothing_left() {
   local left entry
   left=$(left_behind)
-  [ -z "$left" ] || fail "$1: still running: $(ps -o pid,args -p "$left")"
+  [ -z "$left" ] || fail "$1: still running: $(ps -o pid,args -p "$(echo $left | tr ' ' ,)")"
   [ ! -d "$WORK/krepro" ] || [ -z "$(ls "$WORK/krepro")" ] || fail "$1: session folders left: $(ls "$WORK/krepro")"
   for entry in "$kernels"/*/; do
     case $entry in *.failed/ | "$kernels/*/") continue ;; esac

@@ -5,13 +5,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <exception>
-#include <fcntl.h>
-#include <linux/kvm.h>
 #include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +15,8 @@
 
 #include "vmm/base/error.hpp"
 #include "vmm/base/fd.hpp"
+#include "vmm/base/mapping.hpp"
+#include "vmm/kvm/vm.hpp"
 #include "vmm/probe_guest.hpp"
 
 namespace vmm {
@@ -27,45 +24,6 @@ namespace vmm {
 namespace {
 
 constexpr int limit_ms = 200;
-
-class Mapping {
- public:
-  Mapping(std::size_t size, int flags, int fd, const char* object)
-      : address_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd, 0)), size_(size) {
-    if (address_ == MAP_FAILED)
-      throw base::SysError(errno, "mmap", object);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() { ::munmap(address_, size_); }
-  void* get() const { return address_; }
-
- private:
-  void* address_;
-  std::size_t size_;
-};
-
-template<class Argument>
-int call(const base::Fd& fd, unsigned long request, Argument argument, const char* name) {
-  int result;
-  do
-    result = ::ioctl(fd.get(), request, argument);
-  while (result < 0 && errno == EINTR);
-  if (result < 0)
-    throw base::SysError(errno, name, "/dev/kvm");
-  return result;
-}
-
-base::Fd open_kvm() {
-  base::Fd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
-  if (!kvm)
-    throw base::SysError(errno, "open", "/dev/kvm");
-  const int version = call(kvm, KVM_GET_API_VERSION, 0, "KVM_GET_API_VERSION");
-  if (version != KVM_API_VERSION)
-    throw base::Error(
-        fmt::format("/dev/kvm: API version {}, expected {}", version, KVM_API_VERSION));
-  return kvm;
-}
 
 struct kvm_segment segment(std::uint16_t selector, std::uint8_t type) {
   struct kvm_segment s {};
@@ -79,9 +37,8 @@ struct kvm_segment segment(std::uint16_t selector, std::uint8_t type) {
 }
 
 // Long mode, ring 0, with the tables of write_probe_guest.
-void set_long_mode(const base::Fd& vcpu, bool xsave) {
-  struct kvm_sregs sregs {};
-  call(vcpu, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
+void set_long_mode(Vcpu& vcpu, bool xsave) {
+  struct kvm_sregs sregs = vcpu.sregs();
   sregs.cs = segment(probe_kernel_cs, 11);
   sregs.cs.l = 1;
   sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = segment(probe_kernel_ds, 3);
@@ -99,81 +56,54 @@ void set_long_mode(const base::Fd& vcpu, bool xsave) {
   sregs.cr4 = 0x620 | (xsave ? 0x40000U : 0U); // PAE, OSFXSR, OSXMMEXCPT, OSXSAVE
   sregs.cr0 = 0x80050033;                      // PG, AM, WP, NE, ET, MP, PE
   sregs.efer = 0x500;                          // LMA, LME
-  call(vcpu, KVM_SET_SREGS, &sregs, "KVM_SET_SREGS");
+  vcpu.set_sregs(sregs);
   struct kvm_regs regs {};
   regs.rip = probe_code;
   regs.rsp = probe_stack_top;
   regs.rflags = 0x2;
   regs.rdi = xsave ? 1 : 0;
-  call(vcpu, KVM_SET_REGS, &regs, "KVM_SET_REGS");
-}
-
-// struct kvm_cpuid2 with room. In C++ the header's own flexible array takes part in the size, which
-// is wrong by four bytes and so makes a wrong ioctl number; the right size is that of two u32.
-struct CpuidTable {
-  std::uint32_t count = 256;
-  std::uint32_t padding = 0;
-  std::array<struct kvm_cpuid_entry2, 256> entries{};
-};
-constexpr unsigned long get_supported_cpuid = _IOWR(KVMIO, 0x05, std::uint64_t);
-constexpr unsigned long set_cpuid2 = _IOW(KVMIO, 0x90, std::uint64_t);
-
-// Gives the vCPU all that KVM supports; returns whether XSAVE is among it.
-bool set_cpuid(const base::Fd& kvm, const base::Fd& vcpu) {
-  CpuidTable cpuid;
-  call(kvm, get_supported_cpuid, &cpuid, "KVM_GET_SUPPORTED_CPUID");
-  call(vcpu, set_cpuid2, &cpuid, "KVM_SET_CPUID2");
-  for (std::uint32_t i = 0; i < cpuid.count; ++i)
-    if (cpuid.entries[i].function == 1)
-      return (cpuid.entries[i].ecx >> 26 & 1) != 0;
-  return false;
+  vcpu.set_regs(regs);
 }
 
 // What an exit other than the guest's own reports says.
-std::string exit_text(const struct kvm_run& run) {
-  switch (run.exit_reason) {
-  case KVM_EXIT_INTERNAL_ERROR:
-    return fmt::format("KVM_EXIT_INTERNAL_ERROR, suberror {}", run.internal.suberror);
-  case KVM_EXIT_FAIL_ENTRY:
-    return fmt::format("KVM_EXIT_FAIL_ENTRY {:#x}",
-                       std::uint64_t{run.fail_entry.hardware_entry_failure_reason});
-  case KVM_EXIT_SHUTDOWN:
+std::string exit_text(const Exit& exit) {
+  switch (exit.kind) {
+  case ExitKind::failed:
+    return exit.detail;
+  case ExitKind::shutdown:
     return "KVM_EXIT_SHUTDOWN (triple fault)";
-  case KVM_EXIT_HLT:
+  case ExitKind::halt:
     return "a wrong result";
   default:
-    return fmt::format("KVM exit {}", run.exit_reason);
+    return "an access to no memory";
   }
 }
 
-KvmProbe run_guest(const base::Fd& vcpu, const struct kvm_run& run) {
+KvmProbe run_guest(Vcpu& vcpu) {
   ProbeStage stage = ProbeStage::none;
   while (stage != ProbeStage::ring3) {
-    call(vcpu, KVM_RUN, 0, "KVM_RUN");
-    if (run.exit_reason != KVM_EXIT_IO || run.io.port != probe_port)
+    const Exit exit = vcpu.run();
+    if (exit.kind == ExitKind::interrupted)
+      continue;
+    if (exit.kind != ExitKind::out || exit.port != probe_port)
       return {false, fmt::format("a probe guest failed at {}: {}; guest code is emulated there",
-                                 stage_after(stage), exit_text(run))};
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&run);
-    stage = static_cast<ProbeStage>(bytes[run.io.data_offset]);
+                                 stage_after(stage), exit_text(exit))};
+    stage = static_cast<ProbeStage>(exit.data.front());
   }
   return {true, "a probe guest ran INT3, CMPXCHG16B, XSAVE and user mode"};
 }
 
 KvmProbe try_guest() {
-  const base::Fd kvm = open_kvm();
-  const base::Fd vm(call(kvm, KVM_CREATE_VM, 0, "KVM_CREATE_VM"));
-  call(vm, KVM_SET_TSS_ADDR, 0xfffbd000UL, "KVM_SET_TSS_ADDR");
-  const Mapping memory(probe_memory, MAP_PRIVATE | MAP_ANONYMOUS, -1, "guest memory");
-  write_probe_guest(static_cast<std::uint8_t*>(memory.get()));
-  struct kvm_userspace_memory_region region {};
-  region.memory_size = probe_memory;
-  region.userspace_addr = reinterpret_cast<std::uint64_t>(memory.get());
-  call(vm, KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
-  const base::Fd vcpu(call(vm, KVM_CREATE_VCPU, 0, "KVM_CREATE_VCPU"));
-  const int run_size = call(kvm, KVM_GET_VCPU_MMAP_SIZE, 0, "KVM_GET_VCPU_MMAP_SIZE");
-  const Mapping run(static_cast<std::size_t>(run_size), MAP_SHARED, vcpu.get(), "vcpu");
-  set_long_mode(vcpu, set_cpuid(kvm, vcpu));
-  return run_guest(vcpu, *static_cast<struct kvm_run*>(run.get()));
+  const Kvm kvm;
+  const base::Mapping memory = base::Mapping::anonymous(probe_memory, "guest memory");
+  Vm vm(kvm);
+  write_probe_guest(memory.data());
+  vm.set_memory(0, 0, memory.data(), memory.size());
+  Vcpu vcpu = vm.create_vcpu(0, kvm.run_size());
+  const CpuidTable cpuid = kvm.supported_cpuid();
+  vcpu.set_cpuid(cpuid);
+  set_long_mode(vcpu, cpuid.has_xsave());
+  return run_guest(vcpu);
 }
 
 // The child's work: 'y' or 'n' and the reason into the pipe.

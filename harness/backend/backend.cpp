@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "harness/backend/kvm_backend.hpp"
+#include "harness/backend/kvm_probe.hpp"
 #include "harness/backend/libvirt_backend.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/text.hpp"
@@ -11,13 +13,15 @@ namespace harness {
 std::unique_ptr<Backend> make_backend(const std::string& name, const std::filesystem::path& folder,
                                       const std::filesystem::path& cache) {
   constexpr std::string_view with_uri = "libvirt:";
+  if (name == "kvm" || (name == "auto" && kvm_probe(cache).usable))
+    return make_kvm_backend(cache);
   if (name == "auto" || name == "libvirt")
     return make_libvirt_backend("", folder, cache);
   if (name.size() > with_uri.size() && name.compare(0, with_uri.size(), with_uri) == 0)
     return make_libvirt_backend(name.substr(with_uri.size()), folder, cache);
   throw base::UsageError(
-      fmt::format("backend '{}' is unknown; expected auto, libvirt or libvirt:URI{}", name,
-                  base::did_you_mean(name, {"auto", "libvirt"})));
+      fmt::format("backend '{}' is unknown; expected auto, kvm, libvirt or libvirt:URI{}", name,
+                  base::did_you_mean(name, {"auto", "kvm", "libvirt"})));
 }
 
 } // namespace harness

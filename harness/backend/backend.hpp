@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,16 +49,22 @@ struct GuestOutput {
 class Guest {
  public:
   virtual ~Guest() = default;
-  // Waits until there is output, the guest ends, base::stop_fd() is readable, or timeout passes.
-  // After the end it still returns what was left to read first. Throws base::Error where the
-  // virtual machine monitor itself fails (infrastructure).
-  virtual GuestOutput poll(std::chrono::milliseconds timeout) = 0;
+  // Waits until there is output, the guest ends, base::stop_fd() or `input` (a descriptor; -1:
+  // none) is readable, or timeout passes. After the end it still returns what was left to read
+  // first. Throws base::Error where the virtual machine monitor itself fails (infrastructure).
+  virtual GuestOutput poll(std::chrono::milliseconds timeout, int input) = 0;
+  GuestOutput poll(std::chrono::milliseconds timeout) { return poll(timeout, -1); }
   // Queues bytes for the second serial port.
   virtual void send(std::string_view bytes) = 0;
+  // Queues bytes for the first serial port, as if typed there.
+  virtual void type(std::string_view bytes) = 0;
   // Throws base::Error where Capabilities::nmi is false.
   virtual void inject_nmi() = 0;
   // Ends the guest at once. May be called again.
   virtual void stop() = 0;
+  // How often the guest needed its virtual machine monitor so far, by cause (a device, "none" for
+  // ports without one, "mmio", "interrupted"); empty where the backend does not count.
+  virtual std::map<std::string, std::uint64_t> exits() const { return {}; }
 };
 
 class Backend {
@@ -69,8 +76,10 @@ class Backend {
   virtual std::unique_ptr<Guest> boot(const BootSpec& spec) = 0;
 };
 
-// name: "auto", "libvirt" or "libvirt:URI". folder: the session's (base::Warden). cache: where what
-// libvirt learns about QEMU is kept between sessions. Throws base::UsageError for an unknown name.
+// name: "kvm", "libvirt", "libvirt:URI", or "auto": kvm where a probe guest shows that /dev/kvm can
+// run an unmodified kernel, else libvirt. folder: the session's (base::Warden). cache: what is kept
+// between sessions: the probe's answer, unpacked kernels, what libvirt learns about QEMU. Throws
+// base::UsageError for an unknown name.
 std::unique_ptr<Backend> make_backend(const std::string& name, const std::filesystem::path& folder,
                                       const std::filesystem::path& cache);
 

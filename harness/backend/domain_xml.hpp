@@ -24,7 +24,4 @@ struct DomainPlan {
 // else; every way to end it ends it for good.
 std::string domain_xml(const DomainPlan& plan);
 
-// The kernel command line every guest gets, with append at its end so that it can override.
-std::string command_line(const std::string& append, bool kvm);
-
 } // namespace harness

@@ -9,8 +9,10 @@
 
 #include <fmt/format.h>
 
+#include "harness/backend/command_line.hpp"
 #include "harness/backend/domain_xml.hpp"
 #include "harness/backend/kernel_file.hpp"
+#include "harness/backend/kvm_probe.hpp"
 #include "harness/backend/libvirt_connection.hpp"
 #include "harness/backend/libvirt_guest.hpp"
 #include "harness/backend/libvirt_uri.hpp"
@@ -41,7 +43,7 @@ void learn_capabilities(const Connection& connection, bool kvm) {
 class LibvirtBackend : public Backend {
  public:
   LibvirtBackend(const std::string& uri, const fs::path& folder, const fs::path& cache)
-      : uri_(uri), folder_(folder), cache_(cache), probe_(vmm::probe_kvm()) {
+      : uri_(uri), folder_(folder), cache_(cache), probe_(kvm_probe(cache)) {
     capabilities_.name = fmt::format("libvirt (qemu, {})", probe_.usable ? "kvm" : "tcg");
     capabilities_.nmi = true;
     capabilities_.slowdown = probe_.usable ? 1.0 : tcg_slowdown;
@@ -97,7 +99,8 @@ class LibvirtBackend : public Backend {
     plan.kvm = probe_.usable;
     plan.kernel = fs::absolute(direct_boot_file(spec));
     plan.initramfs = fs::absolute(spec.initramfs);
-    plan.command_line = command_line(spec.append, plan.kvm);
+    plan.command_line =
+        command_line(spec.append, plan.kvm ? Hypervisor::qemu_kvm : Hypervisor::tcg);
     plan.cpus = spec.cpus;
     plan.memory = spec.memory;
     plan.console = folder_ / fmt::format("{}.console", number);

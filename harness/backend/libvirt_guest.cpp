@@ -79,17 +79,21 @@ LibvirtGuest::~LibvirtGuest() {
     std::filesystem::remove(log_, ignored);
 }
 
-void LibvirtGuest::wait(milliseconds timeout) {
+void LibvirtGuest::wait(milliseconds timeout, int input) {
+  const auto events_of = [](const SerialPort& port) {
+    return static_cast<short>(port.has_pending() ? POLLIN | POLLOUT : POLLIN);
+  };
+  console_.flush();
   channel_.flush();
-  const short channel_events =
-      static_cast<short>(channel_.has_pending() ? POLLIN | POLLOUT : POLLIN);
   // The event descriptor stays readable: once something happened nothing waits for it again.
   const int events = ending() ? -1 : events_->fd();
-  std::array<struct pollfd, 4> fds{{{console_.fd(), POLLIN, 0},
-                                    {channel_.fd(), channel_events, 0},
+  std::array<struct pollfd, 5> fds{{{console_.fd(), events_of(console_), 0},
+                                    {channel_.fd(), events_of(channel_), 0},
                                     {events, POLLIN, 0},
-                                    {base::stop_fd(), POLLIN, 0}}};
+                                    {base::stop_fd(), POLLIN, 0},
+                                    {input, POLLIN, 0}}};
   ::poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
+  console_.flush();
   channel_.flush();
 }
 
@@ -103,15 +107,15 @@ bool LibvirtGuest::ending() const {
   return news.stopped || !news.shutdown.empty() || (!console_.open() && !channel_.open());
 }
 
-GuestOutput LibvirtGuest::poll(milliseconds timeout) {
+GuestOutput LibvirtGuest::poll(milliseconds timeout, int input) {
   GuestOutput output;
   if (!ended_ && !ending())
-    wait(timeout);
+    wait(timeout, input);
   read_ports(output);
   if (!ending() || !output.console.empty() || !output.channel.empty())
     return output;
   if (console_.open() || channel_.open()) {
-    wait(last_bytes);
+    wait(last_bytes, -1);
     read_ports(output);
     if (!output.console.empty() || !output.channel.empty())
       return output;
@@ -144,6 +148,11 @@ void LibvirtGuest::judge_end(GuestOutput& output) {
 void LibvirtGuest::send(std::string_view bytes) {
   channel_.queue(bytes);
   channel_.flush();
+}
+
+void LibvirtGuest::type(std::string_view bytes) {
+  console_.queue(bytes);
+  console_.flush();
 }
 
 void LibvirtGuest::inject_nmi() {

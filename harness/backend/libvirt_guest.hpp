@@ -33,8 +33,10 @@ class LibvirtGuest : public Guest {
   LibvirtGuest& operator=(const LibvirtGuest&) = delete;
   ~LibvirtGuest() override;
 
-  GuestOutput poll(std::chrono::milliseconds timeout) override;
+  using Guest::poll;
+  GuestOutput poll(std::chrono::milliseconds timeout, int input) override;
   void send(std::string_view bytes) override;
+  void type(std::string_view bytes) override;
   void inject_nmi() override;
   void stop() override;
 
@@ -43,7 +45,7 @@ class LibvirtGuest : public Guest {
     void operator()(virDomainPtr domain) const { virDomainFree(domain); }
   };
 
-  void wait(std::chrono::milliseconds timeout);
+  void wait(std::chrono::milliseconds timeout, int input);
   void read_ports(GuestOutput& output);
   bool ending() const;
   void judge_end(GuestOutput& output);

@@ -1,6 +1,7 @@
 // krepro's subcommands: their options, and the functions that carry them out.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -49,6 +50,15 @@ struct BisectOptions {
   bool restart = false;
 };
 
+struct BootOptions {
+  std::string kernel;           // vmlinux or bzImage
+  std::string initrd;           // --initrd; empty: a shell of the host's busybox
+  std::string append;           // --append
+  std::string backend = "auto"; // --backend
+  unsigned cpus = 2;
+  std::uint64_t memory = 512u << 20; // bytes
+};
+
 int run(const RunOptions& options);
 int build(const BuildOptions& options);
 int bisect(const BisectOptions& options);
@@ -56,6 +66,7 @@ int bisect_status();
 int bisect_log();
 int bisect_undo();
 int bisect_resume();
+int boot(const BootOptions& options);
 int doctor();
 
 } // namespace harness::cli

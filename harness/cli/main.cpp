@@ -21,6 +21,7 @@ struct Parsed {
   RunOptions run;
   BuildOptions build;
   BisectOptions bisect;
+  BootOptions boot;
   std::function<int()> action;
 };
 
@@ -32,7 +33,8 @@ void add_common(CLI::App& app, Common& common, bool job_required) {
 }
 
 void add_backend(CLI::App& app, Common& common) {
-  app.add_option("--backend", common.backend, "auto, libvirt or libvirt:URI, instead of the job's");
+  app.add_option("--backend", common.backend,
+                 "auto, kvm, libvirt or libvirt:URI, instead of the job's");
 }
 
 void add_run(CLI::App& app, Parsed& parsed) {
@@ -92,6 +94,19 @@ void add_bisect(CLI::App& app, Parsed& parsed) {
   });
 }
 
+void add_boot(CLI::App& app, Parsed& parsed) {
+  CLI::App& boot = *app.add_subcommand("boot", "an interactive guest on the terminal");
+  BootOptions& options = parsed.boot;
+  boot.add_option("KERNEL", options.kernel, "vmlinux or bzImage")->required();
+  boot.add_option("--initrd", options.initrd, "initramfs (default: a shell of the host's busybox)");
+  boot.add_option("--append", options.append, "added to the kernel's command line");
+  boot.add_option("--backend", options.backend, "auto, kvm, libvirt or libvirt:URI");
+  boot.add_option("--cpus", options.cpus, "virtual CPUs")->check(CLI::Range(1u, 255u));
+  boot.add_option("--memory", options.memory, "of the guest: 512M, 2G")
+      ->transform(CLI::AsSizeValue(false));
+  boot.callback([&parsed] { parsed.action = [&parsed] { return cli::boot(parsed.boot); }; });
+}
+
 int parse_and_run(int argc, char** argv) {
   Parsed parsed;
   CLI::App app(
@@ -102,6 +117,7 @@ int parse_and_run(int argc, char** argv) {
   add_run(app, parsed);
   add_build(app, parsed);
   add_bisect(app, parsed);
+  add_boot(app, parsed);
   app.add_subcommand("doctor", "what this machine can do and what is missing")->callback([&parsed] {
     parsed.action = doctor;
   });

@@ -1,3 +1,4 @@
+#include "harness/backend/command_line.hpp"
 #include "harness/backend/domain_xml.hpp"
 
 #include <catch2/catch.hpp>
@@ -51,11 +52,11 @@ TEST_CASE("a KVM domain gets the host's CPU, a TCG one a fixed model") {
 }
 
 TEST_CASE("what is appended to the command line comes last") {
-  const std::string line = harness::command_line("panic=5", false);
+  const std::string line = harness::command_line("panic=5", harness::Hypervisor::tcg);
   CHECK_THAT(line, Catch::EndsWith(" panic=5"));
   CHECK_THAT(line, Contains("console=ttyS0"));
   CHECK_THAT(line, Contains("tsc=reliable"));
-  CHECK_THAT(harness::command_line("", true), !Contains("tsc="));
+  CHECK_THAT(harness::command_line("", harness::Hypervisor::qemu_kvm), !Contains("tsc="));
 }
 
 TEST_CASE("only QEMU on this machine is accepted") {

@@ -1,0 +1,62 @@
+#include "vmm/boot/payload.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+
+#include "vmm/base/error.hpp"
+
+namespace vmm {
+
+namespace {
+
+constexpr std::size_t block = 1 << 20;
+
+// gzip's trailer, or what the kernel's build appends to the other packings.
+std::size_t unpacked_size(std::string_view packed) {
+  std::uint32_t size = 0;
+  if (packed.size() < sizeof size)
+    throw base::Error("cannot unpack: nothing is packed");
+  std::memcpy(&size, packed.data() + packed.size() - sizeof size, sizeof size);
+  return size;
+}
+
+struct ArchiveFree {
+  void operator()(struct archive* archive) const { archive_read_free(archive); }
+};
+
+} // namespace
+
+// libarchive's "raw" format: one entry, what its filter made of the bytes. What follows the packed
+// bytes (their unpacked size) can look to it like a damaged second member, so that only the size
+// tells whether all is there.
+std::string unpack(std::string_view packed) {
+  const std::size_t expected = unpacked_size(packed);
+  const std::unique_ptr<struct archive, ArchiveFree> reader(archive_read_new());
+  archive_read_support_filter_all(reader.get());
+  archive_read_support_format_raw(reader.get());
+  struct archive_entry* entry = nullptr;
+  if (archive_read_open_memory(reader.get(), packed.data(), packed.size()) != ARCHIVE_OK ||
+      archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
+    throw base::Error(fmt::format("cannot unpack: {}", archive_error_string(reader.get())));
+  if (archive_filter_count(reader.get()) < 2) // the last one is "none"
+    throw base::Error("cannot unpack: the packing is unknown");
+  std::string out;
+  std::string buffer(block, '\0');
+  for (;;) {
+    const la_ssize_t n = archive_read_data(reader.get(), buffer.data(), buffer.size());
+    if (n > 0)
+      out.append(buffer, 0, static_cast<std::size_t>(n));
+    if (out.size() > expected || (n <= 0 && out.size() < expected))
+      throw base::Error(
+          fmt::format("cannot unpack: damaged: {} bytes, expected {}", out.size(), expected));
+    if (n <= 0)
+      return out;
+  }
+}
+
+} // namespace vmm

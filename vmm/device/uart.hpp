@@ -1,0 +1,54 @@
+// A 16550A serial port (National Semiconductor PC16550D data sheet;
+// include/uapi/linux/serial_reg.h). The wire is infinitely fast: a byte written is a byte sent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "vmm/device/device.hpp"
+
+namespace vmm {
+
+class Uart : public Device {
+ public:
+  using Sink = std::function<void(char)>;
+
+  // sink: takes each byte that the guest sends.
+  Uart(IrqLine line, Sink sink) : line_(std::move(line)), sink_(std::move(sink)) {}
+
+  std::uint8_t read(std::uint16_t offset) override;
+  void write(std::uint16_t offset, std::uint8_t value) override;
+
+  // Bytes for the guest, in any number. It finds them in the receive FIFO, up to 64 at a time: a
+  // driver reads until the FIFO is empty, and would not leave its interrupt handler otherwise.
+  void receive(std::string_view bytes);
+
+ private:
+  std::uint8_t read_data();
+  std::uint8_t identify();
+  std::uint8_t line_status();
+  std::uint8_t modem_status() const;
+  void write_data(std::uint8_t value);
+  void write_interrupts(std::uint8_t value);
+  void write_fifo_control(std::uint8_t value);
+  bool has_input() const { return fifo_level_ > 0; }
+  void refill();
+  void update_line();
+
+  IrqLine line_;
+  Sink sink_;
+  std::string input_;
+  std::size_t taken_ = 0;      // bytes of input_ that the guest has read
+  std::size_t fifo_level_ = 0; // of the others, how many it can see
+  std::uint8_t interrupts_ = 0;
+  bool transmit_pending_ = false; // the interrupt "transmitter empty" waits to be seen
+  bool fifo_ = false;
+  std::uint8_t line_control_ = 0;
+  std::uint8_t modem_control_ = 0;
+  std::uint8_t scratch_ = 0;
+  std::uint16_t divisor_ = 12; // 9600 baud
+  bool level_ = false;
+};
+
+} // namespace vmm

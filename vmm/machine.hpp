@@ -1,0 +1,111 @@
+// A machine that boots Linux on KVM: a kernel entered directly, two serial ports, and as little
+// else as a kernel needs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "vmm/boot/guest_memory.hpp"
+#include "vmm/device/bus.hpp"
+#include "vmm/device/clock.hpp"
+#include "vmm/device/control.hpp"
+#include "vmm/device/uart.hpp"
+#include "vmm/kvm/vm.hpp"
+#include "vmm/output.hpp"
+
+namespace vmm {
+
+struct MachineSpec {
+  std::filesystem::path kernel; // ELF vmlinux or bzImage
+  std::filesystem::path initrd; // empty: none
+  std::string command_line;     // whole
+  unsigned cpus = 1;            // 1 to 255
+  std::uint64_t memory = 0;     // bytes, at least 2 MiB
+};
+
+enum class MachineState : std::uint8_t {
+  running,
+  off,    // the guest powered off, or stop()
+  reset,  // a triple fault, or the guest asked for a reset
+  failed, // KVM gave up
+};
+
+struct MachineNews {
+  std::array<std::string, port_count> output; // new bytes, by Port
+  MachineState state = MachineState::running;
+  std::string reason; // reset, failed: one line
+};
+
+class Machine {
+ public:
+  // Loads the kernel; nothing runs yet. Throws base::UsageError for a kernel or an initramfs that
+  // cannot be used (boot/kernel.hpp) and for bad numbers, base::SysError where /dev/kvm refuses.
+  explicit Machine(const MachineSpec& spec);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  ~Machine();
+
+  // Starts the vCPUs, a thread each. Once.
+  void start();
+  // Readable while take() may have something new.
+  int event_fd() const { return output_.fd(); }
+  // Output that came before the end is there no later than the end.
+  MachineNews take();
+  // Queues bytes for a serial port. Any thread.
+  void send(Port port, std::string_view bytes);
+  // A non-maskable interrupt to every vCPU. Any thread.
+  void inject_nmi();
+  // Ends the guest; no thread of it is left. May be called again.
+  void stop();
+
+  // Exits to user space so far: by the device that was accessed, "none" for ports without one,
+  // "mmio", "interrupted".
+  std::map<std::string, std::uint64_t> exits() const;
+
+ private:
+  struct Cpu {
+    explicit Cpu(Vcpu made) : vcpu(std::move(made)) {}
+    Vcpu vcpu;
+    std::thread thread;
+    std::atomic<bool> nmi{false};
+    std::atomic<std::uint64_t> mmio{0};
+    std::atomic<std::uint64_t> interrupted{0};
+  };
+
+  void load(const MachineSpec& spec);
+  void make_vcpus(const Kvm& kvm, unsigned cpus);
+  void attach_devices();
+  void release();
+  void run(Cpu& cpu);
+  bool handle(Cpu& cpu, const Exit& exit);
+  void end(MachineState state, const std::string& reason);
+  void kick(Cpu& cpu);
+
+  Kvm kvm_;
+  GuestMemory memory_;
+  Vm vm_;
+  Output output_;
+  Uart console_;
+  Uart channel_;
+  Clock clock_;
+  PowerControl power_;
+  KeyboardController keyboard_;
+  ResetControl reset_;
+  Bus bus_;
+  std::vector<std::unique_ptr<Cpu>> cpus_;
+  std::atomic<bool> started_{false}; // the vCPU threads wait for it
+  std::atomic<bool> stopping_{false};
+  mutable std::mutex mutex_; // guards the next two
+  MachineState state_ = MachineState::running;
+  std::string reason_;
+};
+
+} // namespace vmm

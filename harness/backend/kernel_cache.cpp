@@ -30,14 +30,16 @@ std::string identity(const fs::path& file) {
                      st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 }
 
-void remove_oldest(const fs::path& folder) {
+// Never the new one: the clock may have been ahead when the others were made.
+void remove_oldest(const fs::path& folder, const fs::path& made) {
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    files.push_back(entry.path());
+    if (entry.path() != made)
+      files.push_back(entry.path());
   std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
     return fs::last_write_time(a) > fs::last_write_time(b);
   });
-  for (std::size_t i = kept; i < files.size(); ++i)
+  for (std::size_t i = kept - 1; i < files.size(); ++i)
     fs::remove(files[i]);
 }
 
@@ -54,7 +56,7 @@ fs::path unpacked_kernel(const fs::path& bzimage, const fs::path& cache) {
     return bzimage;
   try {
     base::write_file(file, *kernel);
-    remove_oldest(folder);
+    remove_oldest(folder, file);
     return file;
   } catch (const std::exception& error) {
     base::log("backend", base::LogLevel::warn, "unpacked kernel not kept: {}", error.what());

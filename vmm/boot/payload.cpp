@@ -31,11 +31,13 @@ struct ArchiveFree {
 
 } // namespace
 
-// libarchive's "raw" format: one entry, what its filter made of the bytes. What follows the packed
-// bytes (their unpacked size) can look to it like a damaged second member, so that only the size
-// tells whether all is there.
+// libarchive's "raw" format: one entry, what its filter made of the bytes. The size behind them is
+// not for it: it would take it for a damaged second member, and drop what it has of the first.
 std::string unpack(std::string_view packed) {
   const std::size_t expected = unpacked_size(packed);
+  const bool gzip = packed.substr(0, 2) == "\x1f\x8b"; // whose trailer is its own
+  if (!gzip)
+    packed.remove_suffix(sizeof(std::uint32_t));
   const std::unique_ptr<struct archive, ArchiveFree> reader(archive_read_new());
   archive_read_support_filter_all(reader.get());
   archive_read_support_format_raw(reader.get());
@@ -49,12 +51,14 @@ std::string unpack(std::string_view packed) {
   std::string buffer(block, '\0');
   for (;;) {
     const la_ssize_t n = archive_read_data(reader.get(), buffer.data(), buffer.size());
-    if (n > 0)
-      out.append(buffer, 0, static_cast<std::size_t>(n));
-    if (out.size() > expected || (n <= 0 && out.size() < expected))
+    if (n < 0)
+      throw base::Error(
+          fmt::format("cannot unpack: damaged: {}", archive_error_string(reader.get())));
+    out.append(buffer, 0, static_cast<std::size_t>(n));
+    if (out.size() > expected || (n == 0 && out.size() < expected))
       throw base::Error(
           fmt::format("cannot unpack: damaged: {} bytes, expected {}", out.size(), expected));
-    if (n <= 0)
+    if (n == 0)
       return out;
   }
 }

@@ -20,8 +20,8 @@ void set_features(Entry& e, unsigned index, unsigned cpus, bool tsc_deadline) {
   constexpr std::uint32_t deadline = bit(24);
   constexpr std::uint32_t hypervisor = bit(31);
   constexpr std::uint32_t many_ids = bit(28); // EDX: EBX's count of ids is valid
-  const std::uint32_t ids = bit(id_bits(cpus));
-  e.ebx = index << 24 | (ids & 0xff) << 16 | (e.ebx & 0xffff);
+  const std::uint32_t ids = std::min(bit(id_bits(cpus)), 0xffu);
+  e.ebx = index << 24 | ids << 16 | (e.ebx & 0xffff);
   e.ecx = (e.ecx & ~(monitor | vmx | deadline)) | hypervisor | (tsc_deadline ? deadline : 0);
   e.edx = cpus > 1 ? e.edx | many_ids : e.edx & ~many_ids;
 }

@@ -1,8 +1,8 @@
 #include "harness/backend/doctor.hpp"
 
 #include <fmt/format.h>
-#include <libvirt/libvirt.h>
 
+#include "harness/backend/libvirt_api.hpp"
 #include "harness/backend/libvirt_connection.hpp"
 #include "harness/backend/libvirt_uri.hpp"
 #include "vmm/base/child.hpp"
@@ -17,9 +17,11 @@ namespace {
 Check check_kvm() {
   const vmm::KvmProbe probe = vmm::probe_kvm();
   Check check{"kvm", probe.usable, false, probe.reason, ""};
-  if (!probe.usable)
-    check.mend = "nothing to do: guests run under QEMU's TCG, more slowly; on a machine with "
-                 "hardware virtualization, make /dev/kvm accessible to this user";
+  if (probe.usable)
+    check.detail += ": guests run on krepro's own machine";
+  else
+    check.mend = "nothing to do: guests run under libvirt's QEMU, emulated and more slowly; on a "
+                 "machine with hardware virtualization, make /dev/kvm accessible to this user";
   return check;
 }
 
@@ -51,8 +53,8 @@ Check check_libvirt(const std::filesystem::path& folder, const std::filesystem::
     const Connection connection(root.uri(), folder / "libvirt.log");
     unsigned long library = 0;
     unsigned long qemu = 0;
-    if (virConnectGetLibVersion(connection.get(), &library) != 0 ||
-        virConnectGetVersion(connection.get(), &qemu) != 0)
+    if (libvirt().virConnectGetLibVersion(connection.get(), &library) != 0 ||
+        libvirt().virConnectGetVersion(connection.get(), &qemu) != 0)
       throw base::Error(libvirt_error());
     root.save_capabilities();
     check.ok = true;

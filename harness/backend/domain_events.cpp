@@ -6,8 +6,7 @@
 #include <unistd.h>
 #include <utility>
 
-#include <libvirt/libvirt-qemu.h>
-
+#include "harness/backend/libvirt_api.hpp"
 #include "vmm/base/error.hpp"
 
 namespace harness {
@@ -74,26 +73,26 @@ DomainSubscription::DomainSubscription(std::shared_ptr<Connection> connection, v
                                        std::shared_ptr<DomainEvents> events)
     : connection_(std::move(connection)) {
   auto first = std::make_unique<Holder>(events);
-  lifecycle_ = virConnectDomainEventRegisterAny(
+  lifecycle_ = libvirt().virConnectDomainEventRegisterAny(
       connection_->get(), domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
       VIR_DOMAIN_EVENT_CALLBACK(lifecycle_changed), first.get(), release_holder);
   if (lifecycle_ < 0)
     throw base::Error("libvirt: no domain events: " + libvirt_error());
   static_cast<void>(first.release());
   auto second = std::make_unique<Holder>(std::move(events));
-  monitor_ = virConnectDomainQemuMonitorEventRegister(
+  monitor_ = libvirt().virConnectDomainQemuMonitorEventRegister(
       connection_->get(), domain, "SHUTDOWN", monitor_said, second.get(), release_holder, 0);
   if (monitor_ >= 0) {
     static_cast<void>(second.release());
     return;
   }
-  virConnectDomainEventDeregisterAny(connection_->get(), lifecycle_);
+  libvirt().virConnectDomainEventDeregisterAny(connection_->get(), lifecycle_);
   throw base::Error("libvirt: no QEMU events: " + libvirt_error());
 }
 
 DomainSubscription::~DomainSubscription() {
-  virConnectDomainQemuMonitorEventDeregister(connection_->get(), monitor_);
-  virConnectDomainEventDeregisterAny(connection_->get(), lifecycle_);
+  libvirt().virConnectDomainQemuMonitorEventDeregister(connection_->get(), monitor_);
+  libvirt().virConnectDomainEventDeregisterAny(connection_->get(), lifecycle_);
 }
 
 } // namespace harness

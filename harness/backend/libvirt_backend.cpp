@@ -13,6 +13,7 @@
 #include "harness/backend/domain_xml.hpp"
 #include "harness/backend/kernel_file.hpp"
 #include "harness/backend/kvm_probe.hpp"
+#include "harness/backend/libvirt_api.hpp"
 #include "harness/backend/libvirt_connection.hpp"
 #include "harness/backend/libvirt_guest.hpp"
 #include "harness/backend/libvirt_uri.hpp"
@@ -33,8 +34,8 @@ constexpr double tcg_slowdown = 2.0;
 // orphans are adopted.
 void learn_capabilities(const Connection& connection, bool kvm) {
   const std::unique_ptr<char, decltype(&std::free)> text(
-      virConnectGetDomainCapabilities(connection.get(), nullptr, "x86_64", "pc",
-                                      kvm ? "kvm" : "qemu", 0),
+      libvirt().virConnectGetDomainCapabilities(connection.get(), nullptr, "x86_64", "pc",
+                                                kvm ? "kvm" : "qemu", 0),
       &std::free);
   if (!text)
     throw base::Error(fmt::format("libvirt: {}: {}", connection.uri(), libvirt_error()));
@@ -82,7 +83,7 @@ class LibvirtBackend : public Backend {
   std::shared_ptr<Connection> connect_daemon() {
     auto connection = std::make_shared<Connection>(uri_, log());
     const std::unique_ptr<char, decltype(&std::free)> text(
-        virConnectGetCapabilities(connection->get()), &std::free);
+        libvirt().virConnectGetCapabilities(connection->get()), &std::free);
     if (!text)
       throw base::Error(fmt::format("libvirt: {}: {}", uri_, libvirt_error()));
     security_ = security_labels(text.get(), ::geteuid(), ::getegid());

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <libvirt/virterror.h>
 
+#include "harness/backend/libvirt_api.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/text.hpp"
 
@@ -24,9 +24,9 @@ void ignore_timer(int /*timer*/, void* /*data*/) {}
 void initialize_once(const std::filesystem::path& log) {
   static std::once_flag done;
   std::call_once(done, [&log] {
-    virSetErrorFunc(nullptr, ignore_error);
+    libvirt().virSetErrorFunc(nullptr, ignore_error);
     ::setenv("LIBVIRT_LOG_OUTPUTS", ("2:file:" + log.string()).c_str(), 0);
-    if (virInitialize() != 0 || virEventRegisterDefaultImpl() != 0)
+    if (libvirt().virInitialize() != 0 || libvirt().virEventRegisterDefaultImpl() != 0)
       throw base::Error("libvirt cannot be initialized: " + libvirt_error());
   });
 }
@@ -49,21 +49,21 @@ class EventLoop {
     return loop;
   }
 
-  EventLoop() : timer_(virEventAddTimeout(-1, ignore_timer, nullptr, nullptr)) {
+  EventLoop() : timer_(libvirt().virEventAddTimeout(-1, ignore_timer, nullptr, nullptr)) {
     if (timer_ < 0)
       throw base::Error("libvirt: no timer: " + libvirt_error());
     thread_ = std::thread([this] {
       while (!stop_)
-        virEventRunDefaultImpl();
+        libvirt().virEventRunDefaultImpl();
     });
   }
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop() {
     stop_ = true;
-    virEventUpdateTimeout(timer_, 0);
+    libvirt().virEventUpdateTimeout(timer_, 0);
     thread_.join();
-    virEventRemoveTimeout(timer_);
+    libvirt().virEventRemoveTimeout(timer_);
   }
 
  private:
@@ -73,7 +73,7 @@ class EventLoop {
 };
 
 std::string libvirt_error() {
-  virErrorPtr error = virGetLastError();
+  virErrorPtr error = libvirt().virGetLastError();
   if (error == nullptr || error->message == nullptr)
     return "unknown libvirt error";
   std::string text(base::trim(error->message));
@@ -83,11 +83,11 @@ std::string libvirt_error() {
 
 Connection::Connection(const std::string& uri, const std::filesystem::path& log)
     : uri_(uri), loop_(EventLoop::hold(log)) {
-  connection_ = virConnectOpen(uri.c_str());
+  connection_ = libvirt().virConnectOpen(uri.c_str());
   if (connection_ == nullptr)
     throw base::Error(fmt::format("libvirt: cannot open {}: {}", uri, libvirt_error()));
 }
 
-Connection::~Connection() { virConnectClose(connection_); }
+Connection::~Connection() { libvirt().virConnectClose(connection_); }
 
 } // namespace harness

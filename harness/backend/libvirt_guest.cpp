@@ -8,9 +8,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <libvirt/virterror.h>
 
 #include "harness/backend/adoption.hpp"
+#include "harness/backend/libvirt_api.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/log.hpp"
@@ -30,7 +30,8 @@ constexpr milliseconds stop_notice{5'000}; // from end of file to libvirt's word
 virDomainPtr start_paused(const Connection& connection, const DomainPlan& plan) {
   const std::string xml = domain_xml(plan);
   const Adoption adoption;
-  virDomainPtr domain = virDomainCreateXML(connection.get(), xml.c_str(), VIR_DOMAIN_START_PAUSED);
+  virDomainPtr domain =
+      libvirt().virDomainCreateXML(connection.get(), xml.c_str(), VIR_DOMAIN_START_PAUSED);
   if (domain == nullptr)
     throw base::Error(
         fmt::format("libvirt: guest {} does not start: {}", plan.name, libvirt_error()));
@@ -59,11 +60,11 @@ LibvirtGuest::LibvirtGuest(std::shared_ptr<Connection> connection, const DomainP
     channel_.accept();
     machine_ = {console_.peer(), base::start_time(console_.peer()).value_or(0)};
     subscription_ = std::make_unique<DomainSubscription>(connection_, domain_.get(), events_);
-    if (virDomainResume(domain_.get()) != 0)
+    if (libvirt().virDomainResume(domain_.get()) != 0)
       throw base::Error(
           fmt::format("libvirt: guest {} does not start: {}", plan.name, libvirt_error()));
   } catch (const base::Error&) {
-    virDomainDestroy(domain_.get());
+    libvirt().virDomainDestroy(domain_.get());
     throw;
   }
 }
@@ -156,7 +157,7 @@ void LibvirtGuest::type(std::string_view bytes) {
 }
 
 void LibvirtGuest::inject_nmi() {
-  if (virDomainInjectNMI(domain_.get(), 0) != 0)
+  if (libvirt().virDomainInjectNMI(domain_.get(), 0) != 0)
     throw base::Error("libvirt: no NMI: " + libvirt_error());
 }
 
@@ -165,10 +166,10 @@ void LibvirtGuest::stop() {
     return;
   destroyed_ = true;
   end_process(machine_);
-  if (virDomainDestroy(domain_.get()) == 0)
+  if (libvirt().virDomainDestroy(domain_.get()) == 0)
     return;
   // A guest that ended by itself is no domain any more.
-  virErrorPtr error = virGetLastError();
+  virErrorPtr error = libvirt().virGetLastError();
   if (error == nullptr ||
       (error->code != VIR_ERR_NO_DOMAIN && error->code != VIR_ERR_OPERATION_INVALID))
     throw base::Error("libvirt: the guest cannot be ended: " + libvirt_error());

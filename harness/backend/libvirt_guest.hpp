@@ -6,11 +6,10 @@
 #include <memory>
 #include <string>
 
-#include <libvirt/libvirt.h>
-
 #include "harness/backend/backend.hpp"
 #include "harness/backend/domain_events.hpp"
 #include "harness/backend/domain_xml.hpp"
+#include "harness/backend/libvirt_api.hpp"
 #include "harness/backend/libvirt_connection.hpp"
 #include "harness/backend/serial_port.hpp"
 
@@ -42,7 +41,7 @@ class LibvirtGuest : public Guest {
 
  private:
   struct FreeDomain {
-    void operator()(virDomainPtr domain) const { virDomainFree(domain); }
+    void operator()(virDomainPtr domain) const { libvirt().virDomainFree(domain); }
   };
 
   void wait(std::chrono::milliseconds timeout, int input);

@@ -39,7 +39,10 @@ std::string unpack(std::string_view packed) {
   if (!gzip)
     packed.remove_suffix(sizeof(std::uint32_t));
   const std::unique_ptr<struct archive, ArchiveFree> reader(archive_read_new());
-  archive_read_support_filter_all(reader.get());
+  for (const auto support : {archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
+                             archive_read_support_filter_lzma, archive_read_support_filter_xz,
+                             archive_read_support_filter_lz4, archive_read_support_filter_zstd})
+    support(reader.get());
   archive_read_support_format_raw(reader.get());
   struct archive_entry* entry = nullptr;
   if (archive_read_open_memory(reader.get(), packed.data(), packed.size()) != ARCHIVE_OK ||

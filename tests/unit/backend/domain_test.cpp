@@ -51,9 +51,10 @@ TEST_CASE("a KVM domain gets the host's CPU, a TCG one a fixed model") {
   CHECK_THAT(harness::domain_xml(plan()), !Contains("host-passthrough"));
 }
 
-TEST_CASE("what is appended to the command line comes last") {
+TEST_CASE(
+    "what is appended to the command line comes last, but for earlyprintk: the first one counts") {
   const std::string line = harness::command_line("panic=5", harness::Hypervisor::tcg);
-  CHECK_THAT(line, Catch::EndsWith(" panic=5"));
+  CHECK_THAT(line, Catch::EndsWith(" panic=5 earlyprintk=ttyS0,115200"));
   CHECK_THAT(line, Contains("console=ttyS0"));
   CHECK_THAT(line, Contains("tsc=reliable"));
   CHECK_THAT(harness::command_line("", harness::Hypervisor::qemu_kvm), !Contains("tsc="));

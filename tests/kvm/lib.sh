@@ -1,0 +1,36 @@
+# Shared by the tests that run krepro on KVM; after tests/cli/lib.sh.
+
+# What a failed run leaves; in the lab only $LAB_RESULTS lasts.
+keep_evidence() {
+  local target=${LAB_RESULTS:-$WORK/evidence}/$1
+  mkdir -p "$target"
+  cp -r "$XDG_STATE_HOME/krepro/runs/." "$target" 2>/dev/null || true
+  tail -n 40 "$target"/*/console* 2>/dev/null >&2 || true
+}
+
+# vhost_job FILE CPUS [KERNEL_LINES]: images/jobs/vhost-lock.toml for the kvm backend, readable from anywhere; with
+# the given lines as its [kernel] table.
+vhost_job() {
+  awk -v jobs="$JOBS" -v history="$HISTORY" -v cpus="$2" -v kernel="${3-}" '
+    /^\[/ { table = $0 }
+    table == "[kernel]" && kernel != "" { if (/^\[/) print $0 "\n" kernel "\n"; next }
+    table == "[kernel]" && /^tree =/ { print "tree = \"" history "\""; next }
+    table == "[vm]" && /^cpus =/ { print "cpus = " cpus "\nbackend = \"kvm\""; next }
+    table == "[reproducer]" && /^file =/ { sub(/= "/, "= \"" jobs "/") }
+    { print }' "$JOBS/vhost-lock.toml" >"$1"
+  grep -q '^backend = "kvm"$' "$1" || fail "images/jobs/vhost-lock.toml has no cpus in [vm]"
+}
+
+# try NAME EXPECTED_CODE REGEX ARGS...: krepro run with these arguments; a line of its output must match.
+try() {
+  local name=$1 expected=$2 regex=$3 code=0 start=$SECONDS
+  shift 3
+  rm -rf "$XDG_STATE_HOME/krepro/runs"
+  "$KREPRO" run -v "$@" >"$WORK/out" 2>&1 </dev/null || code=$?
+  echo "$name: exit code $code, $((SECONDS - start)) s"
+  if [ "$code" != "$expected" ] || ! grep -qE -- "$regex" "$WORK/out"; then
+    cat "$WORK/out" >&2
+    keep_evidence "$(echo "$name" | tr -c '[:alnum:].\n' -)"
+    fail "$name: exit code $code; expected $expected and a line that matches: $regex"
+  fi
+}

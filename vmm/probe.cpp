@@ -23,7 +23,7 @@ namespace vmm {
 
 namespace {
 
-constexpr int limit_ms = 200;
+constexpr int limit_ms = 1000; // some 10 on hardware; the lab took 257
 
 struct kvm_segment segment(std::uint16_t selector, std::uint8_t type) {
   struct kvm_segment s {};

@@ -14,7 +14,7 @@ struct KvmProbe {
 
 // Runs a small guest that does what a kernel does and an emulator does not: port output, INT3 and
 // IRETQ, CMPXCHG16B, XGETBV and XSAVE where the CPU has them, IRETQ to ring 3 and INT 0x80 back.
-// Takes at most 200 ms, a few where KVM is real. Never throws.
+// Takes at most 1 s, some milliseconds where KVM is real. Never throws.
 KvmProbe probe_kvm();
 
 } // namespace vmm

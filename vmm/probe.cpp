@@ -16,6 +16,7 @@
 #include "vmm/base/error.hpp"
 #include "vmm/base/fd.hpp"
 #include "vmm/base/mapping.hpp"
+#include "vmm/boot/cpu_state.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/probe_guest.hpp"
 
@@ -25,25 +26,14 @@ namespace {
 
 constexpr int limit_ms = 1000; // some 10 on hardware; the lab took 257
 
-struct kvm_segment segment(std::uint16_t selector, std::uint8_t type) {
-  struct kvm_segment s {};
-  s.selector = selector;
-  s.limit = 0xffffffff;
-  s.type = type;
-  s.present = 1;
-  s.s = 1;
-  s.g = 1;
-  return s;
-}
-
 // Long mode, ring 0, with the tables of write_probe_guest.
 void set_long_mode(Vcpu& vcpu, bool xsave) {
   struct kvm_sregs sregs = vcpu.sregs();
-  sregs.cs = segment(probe_kernel_cs, 11);
+  sregs.cs = flat_segment(probe_kernel_cs, 11);
   sregs.cs.l = 1;
-  sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = segment(probe_kernel_ds, 3);
+  sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = flat_segment(probe_kernel_ds, 3);
   sregs.ds.db = sregs.es.db = sregs.fs.db = sregs.gs.db = sregs.ss.db = 1;
-  sregs.tr = segment(probe_tss_selector, 11);
+  sregs.tr = flat_segment(probe_tss_selector, 11);
   sregs.tr.base = probe_tss;
   sregs.tr.limit = 0x67;
   sregs.tr.s = 0;

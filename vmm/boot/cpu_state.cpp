@@ -12,6 +12,8 @@ constexpr std::uint16_t code_selector = 0x10;
 constexpr std::uint16_t data_selector = 0x18;
 constexpr std::uint64_t page = 4096;
 
+} // namespace
+
 struct kvm_segment flat_segment(std::uint16_t selector, std::uint8_t type) {
   struct kvm_segment s {};
   s.selector = selector;
@@ -22,8 +24,6 @@ struct kvm_segment flat_segment(std::uint16_t selector, std::uint8_t type) {
   s.g = 1;
   return s;
 }
-
-} // namespace
 
 void write_boot_tables(const GuestMemory& memory) {
   memory.put(gdt_address + code_selector, std::uint64_t{0x00af9b000000ffff});

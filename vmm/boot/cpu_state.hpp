@@ -9,6 +9,10 @@
 
 namespace vmm {
 
+// A present 4 GiB segment of ring 0 (type: Intel SDM volume 3A, 3.4.5.1); neither 64-bit nor
+// 32-bit.
+struct kvm_segment flat_segment(std::uint16_t selector, std::uint8_t type);
+
 // Writes a GDT (CS 0x10, DS 0x18) and page tables that map the first 4 GiB one to one.
 void write_boot_tables(const GuestMemory& memory);
 

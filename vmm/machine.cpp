@@ -7,7 +7,6 @@
 #include <ctime>
 #include <pthread.h>
 #include <sys/random.h>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -136,12 +135,12 @@ void Machine::start() {
   try {
     for (const auto& cpu : cpus_) {
       ASSERT(!cpu->thread.joinable());
-      cpu->thread = std::thread([this, &cpu = *cpu] { run(cpu); });
+      cpu->thread = base::Thread([this, &cpu = *cpu] { run(cpu); });
     }
-  } catch (const std::system_error& error) {
+  } catch (const base::Error&) {
     stopping_ = true;
     release();
-    throw base::SysError(error.code().value(), "pthread_create", "vcpu");
+    throw;
   }
   release();
 }
@@ -212,8 +211,8 @@ void Machine::end(MachineState state, const std::string& reason) {
 
 void Machine::kick(Cpu& cpu) {
   cpu.vcpu.interrupt();
-  if (cpu.thread.joinable() && cpu.thread.get_id() != std::this_thread::get_id())
-    ::pthread_kill(cpu.thread.native_handle(), kick_signal());
+  if (cpu.thread.joinable() && !::pthread_equal(cpu.thread.id(), ::pthread_self()))
+    ::pthread_kill(cpu.thread.id(), kick_signal());
 }
 
 // The state is read before the output: what a guest sent before its end is not lost behind it.

@@ -10,9 +10,9 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
+#include "vmm/base/thread.hpp"
 #include "vmm/boot/guest_memory.hpp"
 #include "vmm/device/bus.hpp"
 #include "vmm/device/clock.hpp"
@@ -74,7 +74,7 @@ class Machine {
   struct Cpu {
     explicit Cpu(Vcpu made) : vcpu(std::move(made)) {}
     Vcpu vcpu;
-    std::thread thread;
+    base::Thread thread;
     std::atomic<bool> nmi{false};
     std::atomic<std::uint64_t> mmio{0};
     std::atomic<std::uint64_t> interrupted{0};

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 
 #include "vmm/base/error.hpp"
 #include "vmm/base/fd.hpp"
@@ -81,14 +81,14 @@ void write_file(const fs::path& path, std::string_view content) {
 }
 
 std::string sha256(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  const int ok =
-      EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  ASSERT(ok == 1 && size == 32);
+  sha256_ctx context;
+  nettle_sha256_init(&context);
+  nettle_sha256_update(&context, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest;
+  nettle_sha256_digest(&context, digest.size(), digest.data());
   std::string hex;
-  for (unsigned i = 0; i < size; ++i)
-    hex += fmt::format("{:02x}", digest[i]);
+  for (const std::uint8_t byte : digest)
+    hex += fmt::format("{:02x}", byte);
   return hex;
 }
 

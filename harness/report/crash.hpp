@@ -2,11 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace harness {
+
+// The process of a fuzzer's executor that last announced a program before the crash.
+struct ExecutorInfo {
+  unsigned proc = 0;
+  unsigned id = 0;
+};
 
 struct CrashReport {
   std::string title; // "possible deadlock in vhost_process_iotlb_msg"
@@ -19,6 +26,7 @@ struct CrashReport {
   bool panicked = false;   // the log goes on to a panic
   std::size_t start = 0;   // byte offsets into the log
   std::size_t end = 0;
+  std::optional<ExecutorInfo> executor;
   std::string text; // the raw lines of the report, without printk prefixes
 };
 

@@ -33,20 +33,36 @@ std::vector<Kind> table() {
   return all;
 }
 
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+RE2::Options latin1() {
+  RE2::Options options;
+  options.set_encoding(RE2::Options::EncodingLatin1);
+  options.set_log_errors(false);
+  return options;
+}
+
 std::unique_ptr<RE2> compile(std::string_view pattern) {
   if (pattern.empty())
     return nullptr;
-  RE2::Options options;
-  options.set_encoding(RE2::Options::EncodingLatin1);
-  auto compiled = std::make_unique<RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  auto compiled = std::make_unique<RE2>(piece(pattern), latin1());
   ASSERT(compiled->ok());
   return compiled;
 }
 
+std::unique_ptr<RE2::Set> compile_lines(const std::vector<Rule>& rules) {
+  auto set = std::make_unique<RE2::Set>(latin1(), RE2::ANCHOR_START);
+  for (const Rule& rule : rules)
+    ASSERT(set->Add(piece(rule.line), nullptr) >= 0);
+  ASSERT(set->Compile());
+  return set;
+}
+
 CompiledKind compile(Kind kind) {
-  CompiledKind compiled{std::move(kind), {}, nullptr};
+  CompiledKind compiled{std::move(kind), {}, nullptr, nullptr};
   for (const Rule& rule : compiled.kind.rules)
     compiled.rules.push_back({&rule, compile(rule.line), compile(rule.more)});
+  compiled.lines = compile_lines(compiled.kind.rules);
   compiled.unless = compile(compiled.kind.unless);
   return compiled;
 }
@@ -80,18 +96,19 @@ bool word_start(std::string_view text, std::size_t at) {
   return c == ' ' || c == '[' || c == '\t' || c == '(';
 }
 
-bool matches(const std::unique_ptr<RE2>& pattern, re2::StringPiece text) {
-  return pattern->Match(text, 0, text.size(), RE2::ANCHOR_START, nullptr, 0);
+bool matches(const RE2& pattern, std::string_view text) {
+  return pattern.Match(piece(text), 0, text.size(), RE2::ANCHOR_START, nullptr, 0);
 }
 
 bool starts_crash(const CompiledKind& kind, std::string_view text) {
-  re2::StringPiece piece(text.data(), text.size());
-  if (kind.unless && matches(kind.unless, piece))
+  if (kind.unless && matches(*kind.unless, text))
     return false;
-  for (const CompiledRule& rule : kind.rules)
-    if (matches(rule.line, piece))
-      return true;
-  return false;
+  RE2::Set::ErrorInfo error{RE2::Set::kNoError};
+  if (kind.lines->Match(piece(text), nullptr, &error))
+    return true;
+  return error.kind != RE2::Set::kNoError && // out of the memory that a set may use
+         std::any_of(kind.rules.begin(), kind.rules.end(),
+                     [&](const CompiledRule& rule) { return matches(*rule.line, text); });
 }
 
 } // namespace

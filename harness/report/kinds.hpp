@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <re2/re2.h>
+#include <re2/set.h>
 
 #include "harness/report/machinery.hpp"
 
@@ -62,7 +63,8 @@ struct CompiledRule {
 struct CompiledKind {
   Kind kind;
   std::vector<CompiledRule> rules;
-  std::unique_ptr<RE2> unless; // may be null
+  std::unique_ptr<RE2::Set> lines; // the lines of all rules, for one pass over the text
+  std::unique_ptr<RE2> unless;     // may be null
 };
 
 // A crash's first line (printk prefix removed); nothing where the line starts no crash. Of each

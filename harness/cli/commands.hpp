@@ -59,6 +59,12 @@ struct BootOptions {
   std::uint64_t memory = 512u << 20; // bytes
 };
 
+struct ReportOptions {
+  std::vector<std::string> logs; // files; "-": standard input; none: that too
+  std::string vmlinux;           // --vmlinux; empty: reports stay as they are
+  std::string format = "text";   // or json, jsonl, html
+};
+
 int run(const RunOptions& options);
 int build(const BuildOptions& options);
 int bisect(const BisectOptions& options);
@@ -67,6 +73,7 @@ int bisect_log();
 int bisect_undo();
 int bisect_resume();
 int boot(const BootOptions& options);
+int report(const ReportOptions& options);
 int doctor();
 
 } // namespace harness::cli

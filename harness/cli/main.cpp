@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -22,6 +23,7 @@ struct Parsed {
   BuildOptions build;
   BisectOptions bisect;
   BootOptions boot;
+  ReportOptions report;
   std::function<int()> action;
 };
 
@@ -107,6 +109,23 @@ void add_boot(CLI::App& app, Parsed& parsed) {
   boot.callback([&parsed] { parsed.action = [&parsed] { return cli::boot(parsed.boot); }; });
 }
 
+void add_report(CLI::App& app, Parsed& parsed) {
+  CLI::App& report = *app.add_subcommand("report", "the crashes in console logs, decoded");
+  ReportOptions& options = parsed.report;
+  report.add_option("LOG", options.logs, "console logs; - or none: standard input");
+  report.add_option("--vmlinux", options.vmlinux, "the kernel of the logs: lines and inlines");
+  CLI::Option* format =
+      report.add_option("--format,-f", options.format, "text (default), json, jsonl or html")
+          ->check(CLI::IsMember({"text", "json", "jsonl", "html"}));
+  const auto flag = [&](const std::string& name, const char* what) {
+    const auto set = [&options, name] { options.format = name; };
+    return report.add_flag_callback("--" + name, set, what)->excludes(format);
+  };
+  CLI::Option* json = flag("json", "an object; an array of several logs'");
+  flag("jsonl", "a line with an object a log, as soon as it is known")->excludes(json);
+  report.callback([&parsed] { parsed.action = [&parsed] { return cli::report(parsed.report); }; });
+}
+
 int parse_and_run(int argc, char** argv) {
   Parsed parsed;
   CLI::App app(
@@ -118,6 +137,7 @@ int parse_and_run(int argc, char** argv) {
   add_build(app, parsed);
   add_bisect(app, parsed);
   add_boot(app, parsed);
+  add_report(app, parsed);
   app.add_subcommand("doctor", "what this machine can do and what is missing")->callback([&parsed] {
     parsed.action = doctor;
   });

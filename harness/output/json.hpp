@@ -25,4 +25,7 @@ nlohmann::json bisect_json(const BisectResult& result);
 // Indented; bytes that are no UTF-8 (consoles have them) become U+FFFD.
 std::string json_text(const nlohmann::json& value);
 
+// The same on one line.
+std::string json_line(const nlohmann::json& value);
+
 } // namespace harness

@@ -79,6 +79,11 @@ std::size_t utf8_length(std::string_view bytes) {
   return overlong_or_surrogate ? 0 : size;
 }
 
+// U+0080 to U+009F: control characters too, CSI among them.
+bool is_c1(std::string_view bytes, std::size_t size) {
+  return size == 2 && bytes[0] == '\xc2' && static_cast<unsigned char>(bytes[1]) < 0xa0;
+}
+
 } // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -110,7 +115,7 @@ std::string printable(std::string_view bytes) {
     const auto first = static_cast<unsigned char>(bytes[0]);
     if (size == 1 && first != '\n' && first != '\t' && (first < 0x20 || first == 0x7f)) {
       safe += first == '\r' ? "" : "?";
-    } else if (size == 0) {
+    } else if (size == 0 || is_c1(bytes, size)) {
       safe += "\xef\xbf\xbd";
     } else {
       safe += bytes.substr(0, size);

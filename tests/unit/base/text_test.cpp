@@ -22,6 +22,9 @@ TEST_CASE("nearest finds a typing error and nothing far away") {
 TEST_CASE("printable takes the terminal's control away from a guest") {
   REQUIRE(base::printable("a\x1b[31mb\r\n") == "a?[31mb\n");
   REQUIRE(base::printable("\xff\xc3\xa4") == "\xef\xbf\xbd\xc3\xa4");
+  REQUIRE(base::printable("a\xc2\x9b"
+                          "31m\xc2\xa0") == "a\xef\xbf\xbd"
+                                            "31m\xc2\xa0");
   REQUIRE(base::printable("\xc3") == "\xef\xbf\xbd");
   REQUIRE(base::printable(std::string_view("\0x", 2)) == "?x");
 }

@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <string>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "harness/output/json.hpp"
+#include "harness/output/log_reports.hpp"
+
+using namespace harness;
+using nlohmann::json;
+
+namespace {
+
+CrashReport example() {
+  CrashReport report;
+  report.title = "WARNING in f";
+  report.alt_titles = {"bad-access in f"};
+  report.type = "WARNING";
+  report.frame = "f";
+  report.start = 5;
+  report.end = 90;
+  report.text = "bad \xff byte \x1b[31m <TASK> & \"x\"\n";
+  return report;
+}
+
+} // namespace
+
+TEST_CASE("a log's reports as JSON, whatever bytes it had") {
+  CrashReport report = example();
+  report.executor = ExecutorInfo{3, 77};
+  const std::string line = json_line(log_json({"a\xff.log", {report}}));
+  CHECK(std::count(line.begin(), line.end(), '\n') == 1);
+  CHECK(line.back() == '\n');
+  const json value = json::parse(line);
+  CHECK(value["schema"] == 1);
+  CHECK(value["file"] == "a\xef\xbf\xbd.log");
+  REQUIRE(value["reports"].size() == 1);
+  CHECK(value["reports"][0] == json{{"title", "WARNING in f"},
+                                    {"alt_titles", {"bad-access in f"}},
+                                    {"type", "WARNING"},
+                                    {"frame", "f"},
+                                    {"corrupted", false},
+                                    {"corrupted_reason", nullptr},
+                                    {"suppressed", false},
+                                    {"panicked", false},
+                                    {"executor", {{"proc", 3}, {"id", 77}}},
+                                    {"start", 5},
+                                    {"end", 90},
+                                    {"report", "bad \xef\xbf\xbd byte \x1b[31m <TASK> & \"x\"\n"}});
+}
+
+TEST_CASE("what a report lacks is null, what a log lacks an empty list") {
+  const json empty = log_json({"-", {CrashReport{}}})["reports"][0];
+  for (const char* key : {"type", "frame", "corrupted_reason", "executor"})
+    CHECK(empty[key].is_null());
+  CHECK(empty["alt_titles"] == json::array());
+  CHECK(log_json({"-", {}})["reports"] == json::array());
+}
+
+TEST_CASE("the crash to judge by comes first") {
+  const LogReports log = reports_of("x", "WARNING: CPU: 0 PID: 1 at a/b.c:1 f+0x1/0x2\n");
+  REQUIRE(log.reports.size() == 1);
+  CHECK(log.crashed());
+  CHECK_FALSE(reports_of("x", "all is well\n").crashed());
+  CrashReport suppressed = example();
+  suppressed.suppressed = true;
+  CHECK_FALSE(LogReports{"x", {suppressed}}.crashed());
+  CHECK(LogReports{"x", {example(), suppressed}}.crashed());
+}
+
+TEST_CASE("text for a terminal holds no escape sequence") {
+  CrashReport report = example();
+  report.corrupted = true;
+  report.corrupted_reason = "no call trace in the report";
+  const std::string text = log_text({"a\x1b[2J.log", {report}});
+  CHECK(text == "a?[2J.log: WARNING in f\ntype: WARNING\nfunction: f\nalso: bad-access in f\n"
+                "corrupted: no call trace in the report\nbytes: 5 to 90\n\n"
+                "bad \xef\xbf\xbd byte ?[31m <TASK> & \"x\"\n\n");
+  CHECK(log_text({"-", {}}) == "(standard input): no crash found\n");
+}
+
+TEST_CASE("a page escapes all that comes from a log") {
+  CrashReport report = example();
+  report.title = "<script>alert('1')</script>";
+  report.alt_titles = {"<b>"};
+  const std::string html = html_section({"<i>.log", {report}});
+  CHECK(html.find("<script") == std::string::npos);
+  CHECK(html.find("<i>") == std::string::npos);
+  CHECK(html.find("<b>") == std::string::npos);
+  CHECK(html.find('\x1b') == std::string::npos);
+  CHECK(html.find("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;") != std::string::npos);
+  CHECK(html.find("&lt;TASK&gt; &amp; &quot;x&quot;") != std::string::npos);
+  CHECK(html_head().find("<meta charset=\"utf-8\">") != std::string::npos);
+  CHECK(html_section({"a", {}}).find("no crash found") != std::string::npos);
+}

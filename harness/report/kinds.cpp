@@ -67,6 +67,8 @@ CompiledKind compile(Kind kind) {
   return compiled;
 }
 
+} // namespace
+
 const std::vector<CompiledKind>& kinds() {
   static const std::vector<CompiledKind> compiled = [] {
     std::vector<CompiledKind> all;
@@ -77,15 +79,15 @@ const std::vector<CompiledKind>& kinds() {
   return compiled;
 }
 
-std::vector<std::string_view> words_of(const std::vector<CompiledKind>& all) {
-  std::vector<std::string_view> words;
-  for (const CompiledKind& kind : all)
-    words.push_back(kind.kind.start);
-  return words;
-}
+namespace {
 
 const WordScan& start_words() {
-  static const WordScan scan(words_of(kinds()));
+  static const WordScan scan = [] {
+    std::vector<std::string_view> words;
+    for (const CompiledKind& kind : kinds())
+      words.push_back(kind.kind.start);
+    return WordScan(std::move(words));
+  }();
   return scan;
 }
 
@@ -141,13 +143,6 @@ std::optional<Start> find_start(std::string_view text) {
 
 std::size_t find_start_words(std::string_view bytes, std::size_t from) {
   return start_words().find(bytes, from);
-}
-
-std::vector<std::string_view> start_word_list() {
-  std::vector<std::string_view> words = words_of(kinds());
-  std::sort(words.begin(), words.end());
-  words.erase(std::unique(words.begin(), words.end()), words.end());
-  return words;
 }
 
 bool may_start(std::string_view bytes) { return find_start_words(bytes, 0) != npos; }

@@ -67,6 +67,9 @@ struct CompiledKind {
   std::unique_ptr<RE2> unless;     // may be null
 };
 
+// The table, compiled, in order of priority.
+const std::vector<CompiledKind>& kinds();
+
 // A crash's first line (printk prefix removed); nothing where the line starts no crash. Of each
 // kind the first place where its words begin counts.
 struct Start {
@@ -79,9 +82,6 @@ std::optional<Start> find_start(std::string_view text);
 // npos: none. Bytes of a log as it is: prefixes and newlines may be among them. Much cheaper than
 // find_start.
 std::size_t find_start_words(std::string_view bytes, std::size_t from);
-
-// The start words of all kinds, each once.
-std::vector<std::string_view> start_word_list();
 
 // False: no line of these bytes can start a crash.
 bool may_start(std::string_view bytes);

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,10 +79,17 @@ std::string numbered(const char* form, std::size_t count) {
   return log;
 }
 
+std::set<std::string_view> start_words() {
+  std::set<std::string_view> words;
+  for (const harness::CompiledKind& kind : harness::kinds())
+    words.insert(kind.kind.start);
+  return words;
+}
+
 // The start words as a pattern of grep -E.
 std::string grep_pattern() {
   std::string pattern;
-  for (std::string_view word : harness::start_word_list()) {
+  for (std::string_view word : start_words()) {
     pattern += pattern.empty() ? "" : "|";
     for (char c : word)
       pattern += std::string_view("[](){}.*+?^$|\\").find(c) != std::string_view::npos
@@ -152,13 +160,13 @@ std::vector<std::function<Input()>> worst_inputs() {
       },
       [] {
         std::string line;
-        for (std::string_view word : harness::start_word_list())
+        for (std::string_view word : start_words())
           line += std::string(word.substr(0, word.size())) + "\x01 ";
         return Input{"all start words on each line", repeated(line + "\n")};
       },
       [] {
         std::string line;
-        for (std::string_view word : harness::start_word_list())
+        for (std::string_view word : start_words())
           line += std::string(word.substr(0, word.size() - 1)) + "\x01 ";
         return Input{"all start words but a byte", repeated(line + "\n")};
       },

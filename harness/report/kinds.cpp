@@ -20,14 +20,17 @@ std::vector<Kind> table() {
   struct Labelled {
     std::string_view label;
     std::vector<Rule> rules;
+    std::string_view unless;
   };
-  for (auto& [label, rules] :
-       {Labelled{"BUG: ", bug_rules()}, Labelled{"WARNING: ", warning_rules()},
-        Labelled{"INFO: ", info_rules()}}) {
-    Kind kind{label, lock_rules(), "", false};
+  for (auto& [label, rules, unless] : {Labelled{"BUG: ", bug_rules(), ""},
+                                       Labelled{"WARNING: ", warning_rules(), harmless_warnings},
+                                       Labelled{"INFO:", info_rules(), harmless_infos}}) {
+    Kind kind{label, lock_rules(), unless, false};
     append(kind.rules, rules);
     all.push_back(std::move(kind));
   }
+  for (Kind& kind : guest_kinds())
+    all.push_back(std::move(kind));
   return all;
 }
 
@@ -149,7 +152,8 @@ bool starts_crash(const CompiledKind& kind, std::string_view text) {
 std::optional<Start> find_start(std::string_view text) {
   for (const CompiledKind& kind : kinds()) {
     std::size_t at = text.find(kind.kind.start);
-    if (at != std::string_view::npos && word_start(text, at) && starts_crash(kind, text.substr(at)))
+    if (at != std::string_view::npos && (kind.kind.at_begin ? at == 0 : word_start(text, at)) &&
+        starts_crash(kind, text.substr(at)))
       return Start{&kind, at};
   }
   return {};

@@ -1,14 +1,16 @@
 #include "harness/report/kinds.hpp"
 
-#include <array>
-#include <cstdint>
+#include <algorithm>
 #include <utility>
 
+#include "harness/report/scan.hpp"
 #include "vmm/base/error.hpp"
 
 namespace harness {
 
 namespace {
+
+constexpr std::size_t npos = std::string_view::npos;
 
 void append(std::vector<Rule>& to, std::vector<Rule> from) {
   for (Rule& rule : from)
@@ -34,20 +36,36 @@ std::vector<Kind> table() {
   return all;
 }
 
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+RE2::Options latin1() {
+  RE2::Options options;
+  options.set_encoding(RE2::Options::EncodingLatin1);
+  options.set_log_errors(false);
+  return options;
+}
+
 std::unique_ptr<RE2> compile(std::string_view pattern) {
   if (pattern.empty())
     return nullptr;
-  RE2::Options options;
-  options.set_encoding(RE2::Options::EncodingLatin1);
-  auto compiled = std::make_unique<RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  auto compiled = std::make_unique<RE2>(piece(pattern), latin1());
   ASSERT(compiled->ok());
   return compiled;
 }
 
+std::unique_ptr<RE2::Set> compile_lines(const std::vector<Rule>& rules) {
+  auto set = std::make_unique<RE2::Set>(latin1(), RE2::ANCHOR_START);
+  for (const Rule& rule : rules)
+    ASSERT(set->Add(piece(rule.line), nullptr) >= 0);
+  ASSERT(set->Compile());
+  return set;
+}
+
 CompiledKind compile(Kind kind) {
-  CompiledKind compiled{std::move(kind), {}, nullptr};
+  CompiledKind compiled{std::move(kind), {}, nullptr, nullptr};
   for (const Rule& rule : compiled.kind.rules)
     compiled.rules.push_back({&rule, compile(rule.line), compile(rule.more)});
+  compiled.lines = compile_lines(compiled.kind.rules);
   compiled.unless = compile(compiled.kind.unless);
   return compiled;
 }
@@ -62,69 +80,17 @@ const std::vector<CompiledKind>& kinds() {
   return compiled;
 }
 
-// A search for all start words at once (Aho-Corasick): one step a byte, whatever the bytes are.
-class StartWords {
- public:
-  StartWords() {
-    for (const CompiledKind& kind : kinds())
-      add(kind.kind.start);
-    link();
-  }
+std::vector<std::string_view> words_of(const std::vector<CompiledKind>& all) {
+  std::vector<std::string_view> words;
+  for (const CompiledKind& kind : all)
+    words.push_back(kind.kind.start);
+  return words;
+}
 
-  bool in(std::string_view bytes) const {
-    std::uint16_t state = 0;
-    for (char c : bytes) {
-      state = next_[state][static_cast<unsigned char>(c)];
-      if (final_[state])
-        return true;
-    }
-    return false;
-  }
-
- private:
-  using Row = std::array<std::uint16_t, 256>;
-
-  void add(std::string_view word) {
-    std::uint16_t state = 0;
-    for (char c : word) {
-      std::uint16_t following = next_[state][static_cast<unsigned char>(c)];
-      if (following == 0) {
-        following = static_cast<std::uint16_t>(next_.size());
-        next_[state][static_cast<unsigned char>(c)] = following;
-        next_.push_back(Row{});
-        final_.push_back(false);
-      }
-      state = following;
-    }
-    final_[state] = true;
-  }
-
-  // Fills the missing steps with those of the longest suffix, breadth first.
-  void link() {
-    std::vector<std::uint16_t> fallback(next_.size(), 0);
-    std::vector<std::uint16_t> queue;
-    for (std::uint16_t first : next_[0])
-      if (first != 0)
-        queue.push_back(first);
-    for (std::size_t i = 0; i < queue.size(); ++i) {
-      std::uint16_t state = queue[i];
-      final_[state] = final_[state] || final_[fallback[state]];
-      for (std::size_t c = 0; c < 256; ++c) {
-        std::uint16_t following = next_[state][c];
-        std::uint16_t shorter = next_[fallback[state]][c];
-        if (following == 0) {
-          next_[state][c] = shorter;
-        } else {
-          fallback[following] = shorter;
-          queue.push_back(following);
-        }
-      }
-    }
-  }
-
-  std::vector<Row> next_ = std::vector<Row>(1);
-  std::vector<bool> final_ = {false};
-};
+const WordScan& start_words() {
+  static const WordScan scan(words_of(kinds()));
+  return scan;
+}
 
 bool word_start(std::string_view text, std::size_t at) {
   if (at == 0)
@@ -133,35 +99,60 @@ bool word_start(std::string_view text, std::size_t at) {
   return c == ' ' || c == '[' || c == '\t' || c == '(';
 }
 
-bool matches(const std::unique_ptr<RE2>& pattern, re2::StringPiece text) {
-  return pattern->Match(text, 0, text.size(), RE2::ANCHOR_START, nullptr, 0);
+bool matches(const RE2& pattern, std::string_view text) {
+  return pattern.Match(piece(text), 0, text.size(), RE2::ANCHOR_START, nullptr, 0);
 }
 
 bool starts_crash(const CompiledKind& kind, std::string_view text) {
-  re2::StringPiece piece(text.data(), text.size());
-  if (kind.unless && matches(kind.unless, piece))
+  if (kind.unless && matches(*kind.unless, text))
     return false;
-  for (const CompiledRule& rule : kind.rules)
-    if (matches(rule.line, piece))
-      return true;
-  return false;
+  RE2::Set::ErrorInfo error{RE2::Set::kNoError};
+  if (kind.lines->Match(piece(text), nullptr, &error))
+    return true;
+  return error.kind != RE2::Set::kNoError && // out of the memory that a set may use
+         std::any_of(kind.rules.begin(), kind.rules.end(),
+                     [&](const CompiledRule& rule) { return matches(*rule.line, text); });
 }
 
 } // namespace
 
 std::optional<Start> find_start(std::string_view text) {
-  for (const CompiledKind& kind : kinds()) {
-    std::size_t at = text.find(kind.kind.start);
-    if (at != std::string_view::npos && (kind.kind.at_begin ? at == 0 : word_start(text, at)) &&
-        starts_crash(kind, text.substr(at)))
-      return Start{&kind, at};
+  const WordScan& words = start_words();
+  std::size_t at = words.find(text);
+  if (at == npos)
+    return {};
+  std::vector<bool> tried(kinds().size());
+  std::size_t best = kinds().size();
+  std::size_t offset = 0;
+  for (; at != npos; at = words.find(text, at + 1)) {
+    if (!word_start(text, at))
+      continue;
+    words.each_at(text, at, [&](std::size_t i) {
+      if (i >= best || tried[i] || (kinds()[i].kind.at_begin && at != 0))
+        return;
+      tried[i] = true;
+      if (!starts_crash(kinds()[i], text.substr(at)))
+        return;
+      best = i;
+      offset = at;
+    });
   }
-  return {};
+  if (best == kinds().size())
+    return {};
+  return Start{&kinds()[best], offset};
 }
 
-bool may_start(std::string_view bytes) {
-  static const StartWords words;
-  return words.in(bytes);
+std::size_t find_start_words(std::string_view bytes, std::size_t from) {
+  return start_words().find(bytes, from);
 }
+
+std::vector<std::string_view> start_word_list() {
+  std::vector<std::string_view> words = words_of(kinds());
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  return words;
+}
+
+bool may_start(std::string_view bytes) { return find_start_words(bytes, 0) != npos; }
 
 } // namespace harness

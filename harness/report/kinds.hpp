@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <re2/re2.h>
+#include <re2/set.h>
 
 #include "harness/report/machinery.hpp"
 
@@ -78,17 +79,27 @@ struct CompiledRule {
 struct CompiledKind {
   Kind kind;
   std::vector<CompiledRule> rules;
-  std::unique_ptr<RE2> unless; // may be null
+  std::unique_ptr<RE2::Set> lines; // the lines of all rules, for one pass over the text
+  std::unique_ptr<RE2> unless;     // may be null
 };
 
-// A crash's first line (printk prefix removed); nothing where the line starts no crash.
+// A crash's first line (printk prefix removed); nothing where the line starts no crash. Of each
+// kind the first place where its words begin counts.
 struct Start {
   const CompiledKind* kind;
   std::size_t offset; // of the start words in the text
 };
 std::optional<Start> find_start(std::string_view text);
 
-// False: no start words of any kind in these bytes. Much cheaper than find_start.
+// The first offset at or after from where start words of some kind begin, not inside of a word;
+// npos: none. Bytes of a log as it is: prefixes and newlines may be among them. Much cheaper than
+// find_start.
+std::size_t find_start_words(std::string_view bytes, std::size_t from);
+
+// The start words of all kinds, each once.
+std::vector<std::string_view> start_word_list();
+
+// False: no line of these bytes can start a crash.
 bool may_start(std::string_view bytes);
 
 } // namespace harness

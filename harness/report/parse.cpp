@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <utility>
+#include <optional>
+#include <unordered_map>
 
 #include "harness/report/crash.hpp"
 #include "harness/report/frames.hpp"
@@ -182,14 +183,59 @@ class OpenReports {
  public:
   // True: a line of this context at this offset is inside a report.
   bool covers(std::string_view context, std::size_t offset) const {
-    return std::any_of(ends_.begin(), ends_.end(), [&](const auto& end) {
-      return end.first == context && offset < end.second;
-    });
+    const auto found = ends_.find(context);
+    return found != ends_.end() && offset < found->second;
   }
-  void add(std::string_view context, std::size_t end) { ends_.emplace_back(context, end); }
+  void add(std::string_view context, std::size_t end) {
+    std::size_t& last = ends_[context];
+    last = std::max(last, end);
+  }
 
  private:
-  std::vector<std::pair<std::string_view, std::size_t>> ends_;
+  std::unordered_map<std::string_view, std::size_t> ends_;
+};
+
+// The lines of a log that hold start words.
+class Candidates {
+ public:
+  explicit Candidates(std::string_view log) : log_(log) {}
+
+  // The next line whose part that is looked at holds any; nothing at the log's end.
+  std::optional<LogLine> next() {
+    for (;;) {
+      const std::size_t hit = find_start_words(log_, at_);
+      if (hit == std::string_view::npos)
+        return {};
+      const std::size_t newline = log_.substr(at_, hit - at_).rfind('\n');
+      const std::size_t begin = newline == std::string_view::npos ? at_ : at_ + newline + 1;
+      LogLine line = line_at(log_, begin);
+      at_ = line.end;
+      if (hit - begin < max_line_bytes)
+        return line;
+    }
+  }
+
+ private:
+  std::string_view log_;
+  std::size_t at_ = 0; // a line's start
+};
+
+// Whether the kernel panicked after a place of the log; places must be asked for in their order.
+class Panics {
+ public:
+  explicit Panics(std::string_view log) : log_(log) {}
+
+  bool after(std::size_t begin) {
+    if (!searched_ || next_ < begin)
+      next_ = log_.find("Kernel panic - not syncing", begin);
+    searched_ = true;
+    return next_ != std::string_view::npos;
+  }
+
+ private:
+  std::string_view log_;
+  std::size_t next_ = 0;
+  bool searched_ = false;
 };
 
 } // namespace
@@ -197,28 +243,28 @@ class OpenReports {
 std::vector<CrashReport> parse_log(std::string_view log) {
   std::vector<CrashReport> reports;
   OpenReports open;
-  std::size_t panic = log.rfind("Kernel panic - not syncing");
+  Panics panics(log);
+  Candidates candidates(log);
   std::optional<std::size_t> stamped;
-  for (std::size_t at = 0; at < log.size() && reports.size() < max_reports;) {
-    std::size_t newline = std::min(log.find('\n', at), log.size() - 1);
-    std::size_t begin = std::exchange(at, newline + 1);
-    if (!may_start(log.substr(begin, std::min(at - begin, max_line_bytes))))
-      continue;
-    LogLine line = line_at(log, begin);
-    auto start = find_start(line.text);
-    if (!start || (start->kind->kind.follows && open.covers(line.context, begin)))
+  while (reports.size() < max_reports) {
+    const auto line = candidates.next();
+    if (!line)
+      break;
+    const auto start = find_start(line->text);
+    if (!start || (start->kind->kind.follows && open.covers(line->context, line->begin)))
       continue;
     if (start->kind->kind.after_boot) {
       if (!stamped)
         stamped = first_stamped_line(log);
-      if (*stamped >= begin)
+      if (*stamped >= line->begin)
         continue;
     }
-    Window window = collect_window(log, line);
-    open.add(line.context, window.end);
+    const Window window = collect_window(log, *line);
+    open.add(line->context, window.end);
     reports.push_back(make_report(window, *start));
-    reports.back().suppressed = reports.back().suppressed || guest_broke_down(log, begin);
-    reports.back().panicked = panic != std::string_view::npos && panic >= begin;
+    CrashReport& report = reports.back();
+    report.suppressed = report.suppressed || guest_broke_down(log, line->begin);
+    report.panicked = panics.after(line->begin);
   }
   return reports;
 }

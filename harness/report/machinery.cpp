@@ -19,8 +19,8 @@ constexpr std::string_view printing = R"(
   slab_err slab_.*report.* object_.*report nmi_.*backtrace.* arch_trigger_.*backtrace
   trigger_.*backtrace.* rcu_dump_.* sched_show_task show_state_filter schedule_debug
   __schedule_bug __report_.* .*_report_.* lockdep_rcu_.* ubsan_epilogue __ubsan_.*
-  handle_overflow val_to_string.* rust_begin_unwind rust_helper_BUG .*panic_fmt.*
-  core::panicking.* _R.*panicking.* __stack_chk_fail usercopy_abort report_usercopy
+  handle_overflow val_to_string.* (__rustc::)?rust_begin_unwind rust_helper_BUG .*panic_fmt.*
+  core::panicking::.* __stack_chk_fail usercopy_abort report_usercopy
   fortify_panic __fortify_.* aarch64_insn_.*)";
 
 constexpr std::string_view sanitizers = R"(

@@ -112,6 +112,8 @@ std::vector<Kind> fault_kinds() {
          Where::ip,
          "",
          {bad_access}}}},
+      {"rust_kernel: panicked at ",
+       {{"rust_kernel: panicked at ", "$1 in $F", "", Where::trace, "(.*\\S)"}}},
       {"UBSAN: ",
        {{"UBSAN: Undefined behaviour", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace},
         {"UBSAN: ([a-z-]+) in \\S", "UBSAN: $1 in $F", "UBSAN", Where::trace},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/report/demangle.hpp"
 #include "harness/report/frames.hpp"
 
 namespace harness {
@@ -181,8 +182,8 @@ bool has_fault_injection(const Window& window) {
 
 std::string first_guilty(const std::vector<std::string_view>& candidates, Skip skip) {
   for (std::string_view candidate : candidates)
-    if (!is_machinery(plain_name(candidate), skip))
-      return std::string(plain_name(candidate));
+    if (std::string name = demangle(plain_name(candidate)); !is_machinery(name, skip))
+      return name;
   for (std::string_view candidate : candidates)
     if (is_last_resort(plain_name(candidate)))
       return std::string(plain_name(candidate));

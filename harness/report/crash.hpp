@@ -46,6 +46,7 @@ class CrashScanner {
  private:
   std::string line_; // the unfinished last line, at most 4 KiB of it
   bool seen_ = false;
+  bool stamped_ = false; // the kernel has printed a line
 };
 
 } // namespace harness

@@ -74,6 +74,17 @@ std::string call_file(Dwarf_Die& unit, int index) {
   return short_path(unit, dwarf_filesrc(files, static_cast<std::size_t>(index), nullptr, nullptr));
 }
 
+// Rust's own names are short ("fmt"): its mangled ones say whose.
+std::string function_name(Dwarf_Die& unit, Dwarf_Die& function) {
+  Dwarf_Attribute attribute;
+  const char* name = nullptr;
+  if (dwarf_srclang(&unit) == DW_LANG_Rust)
+    name = dwarf_formstring(dwarf_attr_integrate(&function, DW_AT_linkage_name, &attribute));
+  if (!name)
+    name = dwarf_diename(&function);
+  return name ? name : "";
+}
+
 } // namespace
 
 std::vector<DwarfFrame> frames_at(Dwarf* dwarf, std::uint64_t address) {
@@ -90,8 +101,7 @@ std::vector<DwarfFrame> frames_at(Dwarf* dwarf, std::uint64_t address) {
   collect_scopes(*unit, address, scopes);
   std::reverse(scopes.begin(), scopes.end());
   for (Dwarf_Die& scope : scopes) {
-    const char* name = dwarf_diename(&scope);
-    frame.function = name ? name : "";
+    frame.function = function_name(*unit, scope);
     frames.push_back(frame);
     if (dwarf_tag(&scope) != DW_TAG_inlined_subroutine)
       break;

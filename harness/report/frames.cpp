@@ -120,6 +120,8 @@ std::optional<TraceFrame> arm_frame(std::string_view text, std::size_t begin) {
   frame.function = text.substr(begin, end - begin);
   frame.name_begin = begin;
   frame.name_end = end;
+  if (const auto caller = find_symbol(rest))
+    frame.caller = caller->function;
   return frame;
 }
 

@@ -13,6 +13,7 @@ struct TraceFrame {
   std::size_t offset = 0;
   std::size_t size = 0;       // 0 where the form has none
   bool certain = true;        // false for " ? function": a stale word of the stack
+  std::string_view caller;    // of the arm forms "function from caller": the next frame; else empty
   bool inlined = false;       // a line that some tool added: " function file:line [inline]"
   std::size_t name_begin = 0; // where "function+0x1/0x2" stands in the line
   std::size_t name_end = 0;

@@ -22,14 +22,17 @@ std::vector<Kind> table() {
   struct Labelled {
     std::string_view label;
     std::vector<Rule> rules;
+    std::string_view unless;
   };
-  for (auto& [label, rules] :
-       {Labelled{"BUG: ", bug_rules()}, Labelled{"WARNING: ", warning_rules()},
-        Labelled{"INFO: ", info_rules()}}) {
-    Kind kind{label, lock_rules(), "", false};
+  for (auto& [label, rules, unless] : {Labelled{"BUG: ", bug_rules(), ""},
+                                       Labelled{"WARNING: ", warning_rules(), harmless_warnings},
+                                       Labelled{"INFO:", info_rules(), harmless_infos}}) {
+    Kind kind{label, lock_rules(), unless, false};
     append(kind.rules, rules);
     all.push_back(std::move(kind));
   }
+  for (Kind& kind : guest_kinds())
+    all.push_back(std::move(kind));
   return all;
 }
 
@@ -127,7 +130,7 @@ std::optional<Start> find_start(std::string_view text) {
     if (!word_start(text, at))
       continue;
     words.each_at(text, at, [&](std::size_t i) {
-      if (i >= best || tried[i])
+      if (i >= best || tried[i] || (kinds()[i].kind.at_begin && at != 0))
         return;
       tried[i] = true;
       if (!starts_crash(kinds()[i], text.substr(at)))

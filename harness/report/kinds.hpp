@@ -23,6 +23,7 @@ enum class Where {
   trace,   // the call trace
   frames,  // the first frames of any kind after the start line
   served,  // what the CPU was serving: ip and call trace, just above the dispatcher
+  stalled, // as served, of a trace that shows the interrupt that found the CPU there
 };
 
 // One form of a kind. The first rule of a kind whose patterns match makes the report. Patterns are
@@ -37,6 +38,14 @@ struct Rule {
   std::vector<std::string_view> alts;
   Skip skip = Skip::common;
   bool needs_trace = true; // a report without a call trace is cut short
+  // Words of a line: the call trace that counts is the first below it, where there is such a line.
+  std::string_view trace_below = "";
+  // Words of a line: $O in alts is the guilty function of the trace below it. Without it an
+  // alternative with $O is left out.
+  std::string_view origin_below = "";
+  std::string_view cut = ""; // why a report of this form is cut short; "": it is whole
+  bool ruled_off = false;    // ends with a line of "="
+  bool suppressed = false;   // a crash, but not one of the kernel to report
 };
 
 struct Kind {
@@ -44,6 +53,8 @@ struct Kind {
   std::vector<Rule> rules;
   std::string_view unless; // RE2; matches the line from the start words on: no crash
   bool follows = false;    // inside another report it belongs to that one
+  bool at_begin = false;   // the start words count only at the begin of a line
+  bool after_boot = false; // counts only when the kernel has printed something before it
 };
 
 // The table, in order of priority. Rows that share a subject are together in a file of their own.
@@ -52,6 +63,11 @@ std::vector<Rule> bug_rules();
 std::vector<Rule> warning_rules();
 std::vector<Rule> info_rules();
 std::vector<Kind> fault_kinds();
+std::vector<Kind> guest_kinds(); // not of the kernel: reboots, and what fuzzers say of themselves
+
+// RE2 of lines with these labels that are no crash.
+extern const std::string_view harmless_warnings;
+extern const std::string_view harmless_infos;
 
 // Kinds and rules with their patterns compiled.
 struct CompiledRule {

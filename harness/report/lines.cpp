@@ -82,6 +82,13 @@ std::size_t after_prompt(std::string_view text) {
 
 } // namespace
 
+bool is_stamped(std::string_view raw) {
+  std::string_view text = raw.substr(0, max_line_bytes);
+  text.remove_prefix(std::min(text.size(), text.find_first_not_of('\r')));
+  text.remove_prefix(noise_length(text));
+  return timestamp_length(text) != 0;
+}
+
 std::size_t find_timestamp(std::string_view text, std::size_t from) {
   for (std::size_t at = text.find('[', from); at != std::string_view::npos;
        at = text.find('[', at + 1))

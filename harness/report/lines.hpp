@@ -23,6 +23,9 @@ LogLine line_at(std::string_view log, std::size_t offset);
 // dropped **"; a prefix after a prompt ("login: [   12.345678] ...") counts too.
 LogLine strip_prefix(std::string_view raw);
 
+// True when the raw line has a printk time stamp before its text.
+bool is_stamped(std::string_view raw);
+
 // Where a time stamp "[   12.345678]" starts in text at or after from; npos: nowhere.
 std::size_t find_timestamp(std::string_view text, std::size_t from);
 

@@ -19,8 +19,8 @@ constexpr std::string_view printing = R"(
   slab_err slab_.*report.* object_.*report nmi_.*backtrace.* arch_trigger_.*backtrace
   trigger_.*backtrace.* rcu_dump_.* sched_show_task show_state_filter schedule_debug
   __schedule_bug __report_.* .*_report_.* lockdep_rcu_.* ubsan_epilogue __ubsan_.*
-  handle_overflow val_to_string.* rust_begin_unwind rust_helper_BUG .*panic_fmt.*
-  core::panicking.* _R.*panicking.* __stack_chk_fail usercopy_abort report_usercopy
+  handle_overflow val_to_string.* (__rustc::)?rust_begin_unwind rust_helper_BUG .*panic_fmt.*
+  core::panicking::.* __stack_chk_fail usercopy_abort report_usercopy
   fortify_panic __fortify_.* aarch64_insn_.*)";
 
 constexpr std::string_view sanitizers = R"(
@@ -49,14 +49,14 @@ constexpr std::string_view memory = R"(
   find_(next|first).*_bit.* _*bitmap_.* crc\d+.* _*crc32.* hex_dump_to_buffer)";
 
 constexpr std::string_view allocation = R"(
-  _*k[mzcv]?z?alloc.* _*kv?free.* _*kmem_cache_.* krealloc.* _*vmalloc.* _*v[mz]?alloc.*
+  .*k[mzc]alloc.* .*k(re|v|vz|vm)alloc.* .*k(v?mem|str|strn)dup.* .*vmalloc.* _*k[mzcv]?z?alloc.* _*kv?free.* _*kmem_cache_.* krealloc.* _*vmalloc.* _*v[mz]?alloc.*
   _*kv?m?z?alloc.* alloc_pages?_.* _*alloc_page.* vfree.* _*slab_.* _*____cache_alloc.*
   _*cache_.*alloc.* _*cache_.*free.* qlink_free qlist_free_all quarantine_.* _*alloc_pages.*
   _*free_pages.* get_page_from_freelist free_unref_.* free_pcp.* free_pages_prepare
   prep_new_page post_alloc_hook alloc_slab_page allocate_slab new_slab _*do_kmalloc.*
   do_slab_free set_freepointer poison_.* unpoison_.* _*alloc_percpu.* pcpu_.* free_percpu
-  mempool_.* kfree_.* should_fail.* fail_dump _*discard_slab _*free_slab discard_slab
-  deactivate_slab shrink_slab.* fs_reclaim_.* _*alloc_frozen_pages.* free_frozen_page.*
+  mempool_.* kfree_.* fail_dump _*discard_slab _*free_slab discard_slab
+  deactivate_slab shrink_slab.* _*alloc_frozen_pages.* free_frozen_page.*
   free_huge_page __page_cache_release _*folio_put.* put_page.* page_frag_free _*folios?_put.*
   skb_free_.* free_large_kmalloc)";
 
@@ -83,11 +83,11 @@ constexpr std::string_view locks = R"(
   autoremove_wake_function ep_poll_callback)";
 
 constexpr std::string_view containers = R"(
-  _*wait_for_(common|completion).* prepare_to_wait.* finish_wait dev_.*printk.*
+  _*wait_for_(common|completion).* prepare_to_wait.* finish_wait _*dev_.*printk.*
   _*dev_(err|warn|info|dbg|notice).* dev_vprintk_emit va_format _*debug_object.*
   (dpm_)?sysfs_remove dpm_sysfs_.* device_remove_file _*queue_(delayed_)?work.* _*queue_work_on
   skb_(panic|over_panic|under_panic|push|pull|put) rhashtable_.* _*rhashtable_.*
-  __x86_indirect_.* __phys_addr.* (put|get)_device _*seqprop_.* kill_fasync kobject_.*
+  __x86_indirect_.* __phys_addr.* (put|get)_device device_(del|unregister) i2c_del_adapter _*seqprop_.* kill_fasync kobject_.*
   _*sysfs_(remove|create)_.* debug_print_object proc_register proc_create.* _*proc_mkdir.*
   usercopy_warn work_is_static_object (folio|page)_unlock unlock_page v?s?c?n?printf v?snprintf
   (hex_)?string(_nocheck)? number pointer kv?asprintf netdev_.*printk arch_stack_walk
@@ -106,7 +106,7 @@ constexpr std::string_view entry = R"(
   do_fast_syscall.* do_int80.* __do_fast_syscall.* ret_fast_syscall el0_.* el0t_.* do_el0_.*
   _*irq_svc x64_sys_call x32_sys_call ia32_sys_call invoke_syscall syscall_.*
   local_apic_timer_interrupt local_bh_enable call_on_(irq_)?stack run_on_.*stack.*
-  _*syscall_exit.* ret_from_(fork|syscall).* interrupt_entry)";
+  _*syscall_exit.* retint_.* ret_from_(fork|syscall).* interrupt_entry)";
 
 constexpr std::string_view waits = R"(
   _*schedule(_.*)? _*io_schedule.* schedule_.* preempt_schedule.* _*wait_(for|on|woken|event).*
@@ -119,6 +119,22 @@ constexpr std::string_view waits = R"(
   inode_.*lock.* wait_on_.* lock_mount_hash io_wq_put_and_exit exp_funnel_lock
   _*synchronize_hardirq d_alloc_parallel __fdget_pos fdget_pos _*fdget.* rq_qos_wait rpc_wait_.*
   nfs_wait_.* p9_client_rpc.* lock_sock_nested)";
+
+constexpr std::string_view timers = R"(.*timer.*)";
+
+constexpr std::string_view page_cache = R"(
+  _*folio_alloc.* filemap_alloc_folio.* _*filemap_get_.* pagecache_get_page grab_cache_page.*
+  find_or_create_page.* _*page_pool_.* _*(re)?set_page_owner vma_alloc_.* folio_prealloc.*)";
+
+constexpr std::string_view shared_objects = R"(
+  create_object _*kmemleak_.* _*list_lru_init.* sget_userns)";
+
+constexpr std::string_view usb_transfers = R"(
+  usb_(submit|kill|unlink|start_wait)_urb usb_(bulk|control|interrupt|internal_control)_msg.*
+  usb_hcd_submit_urb _*(netdev_)?alloc_skb.*)";
+
+constexpr std::string_view last_resort = R"(
+  ret_from_exception _*bad_area.* do_user_addr_fault _*do_page_fault.* handle_page_fault)";
 
 // Sleeping functions whose own name says best what hangs.
 constexpr std::string_view kept = R"(
@@ -136,7 +152,7 @@ constexpr std::string_view dispatchers = R"(
   unlink|rmdir|mkdir|create|rename|symlink|link) _*vfs_.*_noperm do_vfs_ioctl
   new_sync_(read|write) call_(read|write)_iter do_iter_.* do_loop_readv.* do_splice_to
   do_splice_from do_dentry_open _*fput _*__fput do_poll do_pollfd do_select _*do_fault do_mmap.*
-  call_mmap mmap_region mount_fs vfs_kern_mount.* do_mount legacy_get_tree iterate_dir do_fsync
+  call_mmap mmap_region iterate_dir do_fsync
   _*do_sys_open.* path_openat
   sock_(sendmsg|recvmsg|write_iter|read_iter|ioctl|close|sendmsg_nosec|recvmsg_nosec|do_ioctl)
   _*sock_(sendmsg|recvmsg)_nosec inet6?_(sendmsg|recvmsg|release) _*sock_release
@@ -145,7 +161,7 @@ constexpr std::string_view dispatchers = R"(
   process_one_work process_scheduled_works call_timer_fn _*hrtimer_run_queues _*run_hrtimer
   expire_timers _*run_timers.* run_ksoftirqd smpboot_thread_fn _*do_softirq handle_softirqs
   tasklet_action.* rcu_do_batch task_work_run kthread ret_from_fork.* irq_thread.*
-  _*handle_irq_event_percpu notifier_call_chain blocking_notifier_call_chain)";
+  _*handle_irq_event_percpu)";
 
 class NameSet {
  public:
@@ -184,6 +200,10 @@ bool is_machinery(std::string_view function, Skip skip) {
   static const NameSet fault{printing, sanitizers, traps, memory, containers};
   static const NameSet wait{waits};
   static const NameSet keep{kept};
+  static const NameSet timer{timers};
+  static const NameSet page{page_cache};
+  static const NameSet leak{shared_objects};
+  static const NameSet usb{usb_transfers};
   switch (skip) {
   case Skip::common:
     return common.has(function);
@@ -191,9 +211,24 @@ bool is_machinery(std::string_view function, Skip skip) {
     return fault.has(function);
   case Skip::wait:
     return !keep.has(function) && (wait.has(function) || common.has(function));
+  case Skip::timer:
+    return timer.has(function) || common.has(function);
+  case Skip::page:
+    return page.has(function) || common.has(function);
+  case Skip::leak:
+    return leak.has(function) || common.has(function);
+  case Skip::usb:
+    return usb.has(function) || common.has(function);
   }
   return false;
 }
+
+bool is_last_resort(std::string_view function) {
+  static const NameSet set{last_resort};
+  return set.has(function);
+}
+
+bool is_fault_injection(std::string_view function) { return function.starts_with("should_fail"); }
 
 bool is_interrupt_entry(std::string_view function) {
   static const NameSet set{interrupts};

@@ -10,10 +10,20 @@ enum class Skip {
   common, // printing, sanitizers, memory access and allocation, locks, lists, timers, entry code
   wait,   // common, and all ways to sleep: a task that hangs is to blame below them
   fault,  // only printing, trap entry and plain memory access: an allocator may be to blame
+  timer,  // common, and whatever has to do with timers
+  page,   // common, and the page cache: whose page it is says the code above it
+  leak,   // common, and constructors of objects that many subsystems share
+  usb,    // common, and the entry points of USB transfers
 };
 
 // function without compiler suffixes (plain_name).
 bool is_machinery(std::string_view function, Skip skip);
+
+// Entry code that a trap leaves behind: to blame only where all else is machinery.
+bool is_last_resort(std::string_view function);
+
+// A check that fails on purpose: the trace belongs to no crash.
+bool is_fault_injection(std::string_view function);
 
 // The timer interrupt that noticed a stall, up to the entry code that took it.
 bool is_interrupt_entry(std::string_view function);

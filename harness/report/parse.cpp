@@ -72,7 +72,9 @@ void corrupt(CrashReport& report, std::string_view reason) {
   report.corrupted = true;
 }
 
-void set_titles(CrashReport& report, const Match& match, const std::string& function) {
+// $F is function and $O origin; without origin an alternative with $O is left out.
+void set_titles(CrashReport& report, const Match& match, const std::string& function,
+                const std::string& origin) {
   const Rule& rule = *match.rule;
   bool wants = rule.title.find("$F") != std::string_view::npos;
   if (wants && function.empty())
@@ -83,7 +85,11 @@ void set_titles(CrashReport& report, const Match& match, const std::string& func
     if (variant != name)
       report.alt_titles.push_back(normal_title(fill(rule.title, match.groups, variant)));
     for (std::string_view alt : rule.alts)
-      report.alt_titles.push_back(normal_title(fill(alt, match.groups, variant)));
+      if (alt.find("$O") != std::string_view::npos) {
+        if (!origin.empty())
+          report.alt_titles.push_back(normal_title(fill(alt, match.groups, origin)));
+      } else
+        report.alt_titles.push_back(normal_title(fill(alt, match.groups, variant)));
   }
   std::sort(report.alt_titles.begin(), report.alt_titles.end());
   report.alt_titles.erase(std::unique(report.alt_titles.begin(), report.alt_titles.end()),
@@ -92,8 +98,17 @@ void set_titles(CrashReport& report, const Match& match, const std::string& func
 }
 
 void check_whole(CrashReport& report, const Rule& rule, const Window& window) {
-  if (rule.needs_trace && read_trace(window, rule.where == Where::frames).frames.empty())
+  if (!rule.cut.empty())
+    corrupt(report, rule.cut);
+  const Trace trace = read_trace(window, rule);
+  if (rule.needs_trace && trace.frames.empty())
     corrupt(report, "no call trace in the report");
+  if (lacks_origin(rule, window))
+    corrupt(report, "the trace of the value's origin is missing");
+  if (is_broken_off(rule, window))
+    corrupt(report, "another report inside");
+  if (trace.cut)
+    corrupt(report, "a call trace in the report has no frames");
 }
 
 std::string joined(const Window& window) {
@@ -103,6 +118,15 @@ std::string joined(const Window& window) {
     text += '\n';
   }
   return text;
+}
+
+// A fuzzer names its processes syz.PROC.ID.
+std::optional<ExecutorInfo> executor_of(std::string_view report) {
+  static const RE2 pattern("Comm: syz\\.(\\d{1,9})\\.(\\d{1,9}) ", RE2::Latin1);
+  ExecutorInfo executor;
+  if (!RE2::PartialMatch({report.data(), report.size()}, pattern, &executor.proc, &executor.id))
+    return {};
+  return executor;
 }
 
 CrashReport make_report(const Window& window, const Start& start) {
@@ -116,7 +140,9 @@ CrashReport make_report(const Window& window, const Start& start) {
   Match match = choose_rule(*start.kind, line, head);
   if (match.rule) {
     report.type = match.rule->type;
-    set_titles(report, match, guilty_function(*match.rule, match.named, window));
+    report.suppressed = match.rule->suppressed;
+    set_titles(report, match, guilty_function(*match.rule, match.named, window),
+               origin_function(*match.rule, window));
     check_whole(report, *match.rule, window);
   } else {
     report.title = normal_title(line);
@@ -125,7 +151,31 @@ CrashReport make_report(const Window& window, const Start& start) {
   report.start = window.lines.front().begin;
   report.end = window.end;
   report.text = joined(window);
+  report.executor = executor_of(report.text);
   return report;
+}
+
+// The kernel may be well: what ran in the guest broke down before.
+bool guest_broke_down(std::string_view log, std::size_t crash) {
+  constexpr std::size_t reach = 64UL * 1024;
+  const std::size_t from = crash - std::min(crash, reach);
+  const std::string_view before = log.substr(from, crash - from);
+  for (std::string_view words :
+       {"*** stack smashing detected ***: terminated", "INIT: PANIC: segmentation violation!"})
+    if (before.find(words) != std::string_view::npos)
+      return true;
+  return false;
+}
+
+// The first line at or after from that has a time stamp: the kernel speaks.
+std::size_t first_stamped_line(std::string_view log) {
+  for (std::size_t at = 0; at < log.size();) {
+    const LogLine line = line_at(log, at);
+    if (is_stamped(log.substr(line.begin, line.end - line.begin)))
+      return line.begin;
+    at = line.end;
+  }
+  return std::string_view::npos;
 }
 
 // The reports found so far, by the context they are in.
@@ -195,6 +245,7 @@ std::vector<CrashReport> parse_log(std::string_view log) {
   OpenReports open;
   Panics panics(log);
   Candidates candidates(log);
+  std::optional<std::size_t> stamped;
   while (reports.size() < max_reports) {
     const auto line = candidates.next();
     if (!line)
@@ -202,10 +253,18 @@ std::vector<CrashReport> parse_log(std::string_view log) {
     const auto start = find_start(line->text);
     if (!start || (start->kind->kind.follows && open.covers(line->context, line->begin)))
       continue;
+    if (start->kind->kind.after_boot) {
+      if (!stamped)
+        stamped = first_stamped_line(log);
+      if (*stamped >= line->begin)
+        continue;
+    }
     const Window window = collect_window(log, *line);
     open.add(line->context, window.end);
     reports.push_back(make_report(window, *start));
-    reports.back().panicked = panics.after(line->begin);
+    CrashReport& report = reports.back();
+    report.suppressed = report.suppressed || guest_broke_down(log, line->begin);
+    report.panicked = panics.after(line->begin);
   }
   return reports;
 }
@@ -219,7 +278,11 @@ bool CrashScanner::feed(std::string_view bytes) {
     line_.append(piece.substr(0, max_line_bytes - std::min(line_.size(), max_line_bytes)));
     if (!whole)
       break;
-    seen_ = may_start(line_) && find_start(strip_prefix(line_).text).has_value();
+    if (may_start(line_)) {
+      const auto start = find_start(strip_prefix(line_).text);
+      seen_ = start && (!start->kind->kind.after_boot || stamped_);
+    }
+    stamped_ = stamped_ || is_stamped(line_);
     line_.clear();
   }
   return seen_;

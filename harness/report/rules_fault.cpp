@@ -45,6 +45,25 @@ std::vector<Kind> traps() {
       trap("Oops: ", "Oops: ", "Oops in $F", {bad_access})};
 }
 
+// A panic that some report asked for; alone, its reason is missing.
+Rule led_to_by_another_report() {
+  Rule rule{
+      "Kernel panic - not syncing: (panic_on_\\w+ set|\\w+: panic_on_warn set|hung_task: blocked "
+      "tasks|softlockup: hung tasks|RCU Stall|Fatal exception[a-z ]*|Machine halted|"
+      "kernel: panic_on_\\w+ set)",
+      "kernel panic: $1", "DoS", Where::none};
+  rule.cut = "the report that led to the panic is missing";
+  return rule;
+}
+
+Rule out_of_memory() {
+  Rule rule{
+      "Kernel panic - not syncing: (Out of memory|System is deadlocked on memory)(.*?)[ .!]*$",
+      "kernel panic: $1$2", "DoS", Where::none};
+  rule.suppressed = true;
+  return rule;
+}
+
 Kind panic() {
   return {"Kernel panic - not syncing: ",
           {{"Kernel panic - not syncing: stack-protector: .* corrupted in: (?P<f>[\\w.]+)",
@@ -52,10 +71,11 @@ Kind panic() {
            {"Kernel panic - not syncing: corrupted stack end",
             "kernel panic: corrupted stack end in $F",
             "DoS",
-            Where::trace,
+            Where::served,
             "",
-            {"stack-overflow in $F"},
-            Skip::wait},
+            {"stack-overflow in $F"}},
+           led_to_by_another_report(),
+           out_of_memory(),
            {"Kernel panic - not syncing: (.*?)[ .!]*$", "kernel panic: $1", "DoS", Where::none}},
           "",
           true};
@@ -92,7 +112,12 @@ std::vector<Kind> fault_kinds() {
          Where::ip,
          "",
          {bad_access}}}},
-      {"UBSAN: ", {{"UBSAN: \\S", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace}}},
+      {"rust_kernel: panicked at ",
+       {{"rust_kernel: panicked at ", "$1 in $F", "", Where::trace, "(.*\\S)"}}},
+      {"UBSAN: ",
+       {{"UBSAN: Undefined behaviour", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace},
+        {"UBSAN: ([a-z-]+) in \\S", "UBSAN: $1 in $F", "UBSAN", Where::trace},
+        {"UBSAN: \\S", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace}}},
       {"Watchdog detected hard LOCKUP",
        {{"Watchdog detected hard LOCKUP",
          "BUG: hard lockup in $F",
@@ -101,7 +126,7 @@ std::vector<Kind> fault_kinds() {
          "",
          {stall}}}},
       {"unreferenced object 0x",
-       {{"unreferenced object", "memory leak in $F", "LEAK", Where::frames}},
+       {{"unreferenced object", "memory leak in $F", "LEAK", Where::frames, "", {}, Skip::leak}},
        "",
        true},
       {"unregister_netdevice: waiting for ",

@@ -6,7 +6,7 @@ namespace harness {
 namespace {
 
 #define LINES "(?:.*\\n){0,12}?"
-#define IN_FUNCTION " (?:in|at) (?P<f>[\\w.$]+)\\+0x"
+#define MAYBE_IN_FUNCTION "(?: on address| in (?P<f>[\\w.$]+)\\+0x| in|$)"
 
 Rule access(std::string_view line, std::string_view more, std::string_view title,
             std::string_view type) {
@@ -16,14 +16,19 @@ Rule access(std::string_view line, std::string_view more, std::string_view title
 std::vector<Rule> kasan_rules() {
   std::vector<Rule> rules;
   struct Access {
-    std::string_view word, title, freed, other;
+    std::string_view word, title, freed, null, other;
   };
-  for (const Access& a : {Access{LINES "(Read) (?:of size|at addr) ", "KASAN: $1 $2 in $F",
-                                 "KASAN-USE-AFTER-FREE-READ", "KASAN-READ"},
-                          Access{LINES "(Write) (?:of size|at addr) ", "KASAN: $1 $2 in $F",
-                                 "KASAN-USE-AFTER-FREE-WRITE", "KASAN-WRITE"}}) {
-    rules.push_back(access("BUG: KASAN: ((?:slab-)?use-after-free) ", a.word, a.title, a.freed));
-    rules.push_back(access("BUG: KASAN: ([a-z-]+)(?: on address| in)", a.word, a.title, a.other));
+  for (const Access& a :
+       {Access{LINES "(Read) (?:of size|at addr) ", "KASAN: $1 $2 in $F",
+               "KASAN-USE-AFTER-FREE-READ", "KASAN-NULL-POINTER-DEREFERENCE-READ", "KASAN-READ"},
+        Access{LINES "(Write) (?:of size|at addr) ", "KASAN: $1 $2 in $F",
+               "KASAN-USE-AFTER-FREE-WRITE", "KASAN-NULL-POINTER-DEREFERENCE-WRITE",
+               "KASAN-WRITE"}}) {
+    rules.push_back(access("BUG: KASAN: ((?:slab-)?use-after-free)" MAYBE_IN_FUNCTION, a.word,
+                           a.title, a.freed));
+    rules.push_back(
+        access("BUG: KASAN: (null-ptr-deref)" MAYBE_IN_FUNCTION, a.word, a.title, a.null));
+    rules.push_back(access("BUG: KASAN: ([a-z-]+)" MAYBE_IN_FUNCTION, a.word, a.title, a.other));
   }
   rules.push_back({"BUG: KASAN: (?:double-free or )?invalid-free",
                    "KASAN: invalid-free in $F",
@@ -37,25 +42,42 @@ std::vector<Rule> kasan_rules() {
                    Where::frames,
                    "",
                    {"invalid-free in $F"}});
-  rules.push_back({"BUG: KASAN: ([a-z-]+)", "KASAN: $1 in $F", "KASAN-READ", Where::frames});
+  Rule other{"BUG: KASAN: (.*\\S)", "KASAN: $1", "KASAN-READ", Where::none};
+  other.cut = "the access is missing";
+  rules.push_back(other);
   return rules;
 }
 
 void add_sanitizers(std::vector<Rule>& rules) {
   for (Rule& rule : kasan_rules())
     rules.push_back(std::move(rule));
+  Rule usb_leak{"BUG: KMSAN: (kernel-usb-infoleak)",
+                "KMSAN: $1 in $F",
+                "KMSAN-INFO-LEAK",
+                Where::frames,
+                "",
+                {"KMSAN origin in $O"},
+                Skip::usb};
+  usb_leak.origin_below = "Uninit was created at:";
+  rules.push_back(usb_leak);
   rules.push_back({"BUG: KMSAN: (kernel-[a-z-]*infoleak[a-z-]*)",
                    "KMSAN: $1 in $F",
                    "KMSAN-INFO-LEAK",
                    Where::frames,
                    "",
                    {"bad-access in $F"}});
-  rules.push_back({"BUG: KMSAN: ([a-z-]+)",
+  rules.push_back({"BUG: KMSAN: (use-after-free)",
                    "KMSAN: $1 in $F",
-                   "KMSAN-UNINIT-VALUE",
+                   "KMSAN-USE-AFTER-FREE-READ",
                    Where::frames,
                    "",
                    {"bad-access in $F"}});
+  Rule uninit{"BUG: KMSAN: ([a-z-]+)", "KMSAN: $1 in $F", "KMSAN-UNINIT-VALUE", Where::frames, "",
+              {"bad-access in $F"}};
+  uninit.origin_below = "Uninit was created at:";
+  rules.push_back(uninit);
+  for (Rule& rule : rules)
+    rule.ruled_off = true;
   rules.push_back({"BUG: KCSAN: (data-race|assert: race) in (\\S+) / (\\S+)",
                    "KCSAN: $1 in $2 / $3",
                    "KCSAN-DATARACE",
@@ -104,7 +126,7 @@ void add_faults(std::vector<Rule>& rules) {
   rules.push_back({"BUG: .*stack guard page was hit",
                    "BUG: stack guard page was hit in $F",
                    "",
-                   Where::ip,
+                   Where::served,
                    "",
                    {"stack-overflow in $F"}});
 }
@@ -125,16 +147,18 @@ std::vector<Rule> bug_rules() {
                    {},
                    Skip::common,
                    false});
-  rules.push_back({"BUG: Bad page state", "BUG: Bad page state in $F", "", Where::trace});
+  rules.push_back(
+      {"BUG: Bad page state", "BUG: Bad page state in $F", "", Where::frames, "", {}, Skip::page});
   rules.push_back(
       {"BUG: (Bad page map|Bad page cache|Bad rss-counter state)", "BUG: $1", "", Where::none});
-  rules.push_back({"BUG: memory leak", "memory leak in $F", "LEAK", Where::frames, "", {}});
-  rules.push_back({"BUG: Dentry .* still in use.*\\[(unmount)? of",
+  rules.push_back(
+      {"BUG: memory leak", "memory leak in $F", "LEAK", Where::frames, "", {}, Skip::leak});
+  rules.push_back({"BUG: Dentry .* still in use.*\\[(\\w+)? of ([\\w ]+)",
                    "BUG: Dentry still in use in $1",
                    "",
                    Where::none,
                    "",
-                   {},
+                   {"BUG: Dentry still in use [$1 of $2]"},
                    Skip::common,
                    false});
   rules.push_back({"(BUG: .*\\S)", "$1", "", Where::none});
@@ -148,12 +172,16 @@ std::vector<Rule> warning_rules() {
   std::vector<Rule> rules;
   struct Place {
     std::string_view file, title, type;
+    Skip skip = Skip::common;
   };
   for (const Place& p :
        {Place{WARN_IN("lib/refcount\\.[ch]"), "WARNING: refcount bug in $F", "REFCOUNT_WARNING"},
         Place{WARN_IN("include/linux/refcount\\.h"), "WARNING: refcount bug in $F",
               "REFCOUNT_WARNING"},
-        Place{WARN_IN("lib/debugobjects\\.c"), "WARNING: ODEBUG bug in $F", "WARNING"},
+        Place{WARN_IN("lib/debugobjects\\.c"), "WARNING: ODEBUG bug in $F", "WARNING", Skip::timer},
+        Place{WARN_IN("lib/kobject\\.c"), "WARNING: kobject bug in $F", "WARNING"},
+        Place{WARN_IN("drivers/usb/core/urb\\.c"), "WARNING in $F/usb_submit_urb", "WARNING",
+              Skip::usb},
         Place{WARN_IN("kernel/locking/\\w+\\.c"), "WARNING: locking bug in $F", "LOCKDEP"},
         Place{WARN_IN("kernel/lockdep\\.c"), "WARNING: locking bug in $F", "LOCKDEP"},
         Place{WARN_IN("mm/(?:slab|slub|slab_common|util)\\.c"), "WARNING: kmalloc bug in $F",
@@ -161,7 +189,7 @@ std::vector<Rule> warning_rules() {
         Place{WARN_IN("mm/usercopy\\.c"), "WARNING: bad usercopy in $F", "WARNING"},
         Place{WARN_IN("mm/vmalloc\\.c"), "WARNING: zero-size vmalloc in $F", "WARNING"},
         Place{WARN_IN("fs/proc/generic\\.c"), "WARNING: proc registration bug in $F", "WARNING"}})
-    rules.push_back({p.file, p.title, p.type, Where::ip});
+    rules.push_back({p.file, p.title, p.type, Where::ip, "", {}, p.skip});
   rules.push_back(
       {"WARNING: (?:CPU: \\d+ PID: \\d+ at )?\\S+:\\d+ ", "WARNING in $F", "WARNING", Where::ip});
   rules.push_back({"WARNING: kernel stack (regs|frame pointer) .* has bad",
@@ -172,6 +200,7 @@ std::vector<Rule> warning_rules() {
                    {},
                    Skip::common,
                    false});
+  rules.push_back({"(WARNING: .*\\S)", "$1", "WARNING", Where::none, "", {}, Skip::common, false});
   return rules;
 }
 
@@ -185,6 +214,14 @@ std::vector<Rule> info_rules() {
                    "",
                    {"hang in $F"},
                    Skip::wait});
+  // A task's name may hold a newline.
+  rules.push_back({"INFO: task .{0,16}$",
+                   "INFO: task hung in $F",
+                   "HANG",
+                   Where::trace,
+                   "(?:.*\\n)?.{0,16}:\\d+ blocked for more than \\d+ seconds",
+                   {"hang in $F"},
+                   Skip::wait});
   rules.push_back({"INFO: task .*can't die for more than \\d+ seconds",
                    "INFO: task can't die in $F",
                    "HANG",
@@ -195,16 +232,29 @@ std::vector<Rule> info_rules() {
   rules.push_back({"INFO: rcu_\\w+ (?:self-)?detected (?:expedited )?stalls? on CPU",
                    stall,
                    "HANG",
-                   Where::served,
+                   Where::stalled,
                    "",
                    {"stall in $F"}});
   rules.push_back({"INFO: (?:rcu_tasks )?detected stalls? on ",
                    stall,
                    "HANG",
-                   Where::served,
+                   Where::stalled,
                    "",
                    {"stall in $F"}});
+  Rule other{"(INFO: .*\\S)", "$1", "", Where::none};
+  other.cut = "a line of a report without the rest";
+  rules.push_back(other);
+  Rule bare{"INFO:$", "INFO: corrupted", "", Where::none};
+  bare.cut = "the title line is cut";
+  rules.push_back(bare);
   return rules;
 }
+
+// Printed on healthy machines too.
+const std::string_view harmless_warnings =
+    "WARNING: (?:Mandatory file locking|.*unsupported config)";
+const std::string_view harmless_infos = "INFO: (?:lockdep is turned off|Stall ended before state "
+                                        "dump start|NMI handler |"
+                                        "recovery required|Slab 0x|Object 0x|Freed in )";
 
 } // namespace harness

@@ -33,8 +33,10 @@ void add_order_rules(std::vector<Rule>& rules) {
       LINES ".*is trying to acquire lock:\\n" AT("f"));
   add(rules, "\\w+: possible irq lock inversion dependency detected", deadlock,
       LINES ".*just changed the state of lock:\\n" AT("f"));
-  add(rules, "\\w+: [\\w-]+-safe -> [\\w-]+-unsafe lock order detected", deadlock,
-      LINES ".*is trying to acquire:\\n" AT("f"));
+  Rule order{"\\w+: [\\w-]+-safe -> [\\w-]+-unsafe lock order detected", deadlock, "LOCKDEP",
+             Where::trace};
+  order.trace_below = "-safe at:";
+  rules.push_back(order);
   add(rules, "\\w+: inconsistent lock state", "inconsistent lock state in $F",
       LINES ".*takes:\\n" AT("f"));
   add(rules, "(\\w+): bad unlock balance detected", "$1: bad unlock balance in $F",
@@ -65,8 +67,10 @@ std::vector<Rule> lock_rules() {
        Where::trace},
       {"(\\w+): (?i:nested lock was not taken)", "$1: nested lock was not taken in $F", "LOCKDEP",
        Where::trace},
-      {"(?:.*/\\d+ )?(\\w+): (?:\\S+ )?still has locks held", "$1: still has locks held in $F",
-       "LOCKDEP", Where::trace},
+      {"(\\w+): (?:\\S+ )?still has locks held", "$1: still has locks held in $F", "LOCKDEP",
+       Where::trace, LINES ".*#0:" AT("f")},
+      {"(\\w+): (?:\\S+ )?still has locks held", "$1: still has locks held in $F", "LOCKDEP",
+       Where::trace},
       {"INFO: trying to register non-static key", "INFO: trying to register non-static key in $F",
        "LOCKDEP", Where::trace},
       {"BUG: (MAX_\\w+) too low",
@@ -90,8 +94,8 @@ std::vector<Rule> lock_rules() {
        "",
        {},
        Skip::wait},
-      {"BUG: workqueue leaked (?:lock|atomic)", "BUG: workqueue leaked atomic, lock or RCU in $F",
-       "LOCKDEP", Where::pattern, LINES ".*last function: (?P<f>\\w+)"},
+      {"BUG: (workqueue leaked [a-zA-Z, ]+):", "BUG: $1 in $F", "LOCKDEP", Where::pattern,
+       LINES ".*last function: (?P<f>\\w+)"},
   };
   rules.insert(rules.end(), std::begin(checkers), std::end(checkers));
   return rules;

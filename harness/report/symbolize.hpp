@@ -1,6 +1,7 @@
 // Addresses of a report into functions, files and lines, with inlined frames, through libdw.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -9,19 +10,34 @@
 
 namespace harness {
 
+class DebugFile;
+
 struct SourceFrame {
-  std::string function;
-  std::string file; // relative to the top of the kernel tree where it is below it
-  int line = 0;     // 0: unknown
+  std::string function; // demangled where it is Rust's
+  std::string file;     // relative to the top of the kernel tree where it is below it
+  int line = 0;         // 0: unknown
   bool inlined = false;
 };
+
+// What is at an address of the file: the innermost inlined frame first, the function that holds the
+// code last. Empty where the debug information does not cover it. top: the folder, with a last '/',
+// that is removed from file names; may be empty.
+std::vector<SourceFrame> resolve_at(const DebugFile& file, const std::string& top,
+                                    std::uint64_t address);
+
+// function+offset/size as printed in a trace: the innermost inlined frame first, the function
+// itself last. Empty when the function, its size or the offset do not fit the file.
+// return_address: look up the call (offset - 1), not the place it returns to.
+std::vector<SourceFrame> resolve_in(const DebugFile& file, const std::string& top,
+                                    std::string_view function, std::size_t offset, std::size_t size,
+                                    bool return_address);
 
 // The debug information of one vmlinux, mapped and read where it is needed. One thread at a time.
 class Symbolizer {
  public:
   // strip: the folder the kernel was built in, removed from file names; empty: the one that the
-  // debug information of init/main.c names. Throws base::Error where
-  // the file is no ELF with DWARF and symbols.
+  // debug information of init/main.c names. Throws base::Error where the file is no ELF with DWARF
+  // and symbols, base::SysError where it cannot be read.
   Symbolizer(const std::filesystem::path& vmlinux, const std::filesystem::path& strip);
   Symbolizer(Symbolizer&&) noexcept;
   Symbolizer& operator=(Symbolizer&&) noexcept;
@@ -29,18 +45,20 @@ class Symbolizer {
   Symbolizer& operator=(const Symbolizer&) = delete;
   ~Symbolizer();
 
-  // function+offset/size as printed in a trace: the innermost inlined frame first, the function
-  // itself last. Empty when the function, its size or the offset do not fit this vmlinux.
-  // return_address: look up the call (offset - 1), not the place it returns to.
+  // As resolve_in(), of this vmlinux.
   std::vector<SourceFrame> resolve(std::string_view function, std::size_t offset, std::size_t size,
                                    bool return_address) const;
 
-  // The report with " file:line" after each frame it can resolve, inlined frames on lines of their
-  // own before it, " function file:line [inline]".
+  // The report with " file:line" after each frame of the kernel itself that it can resolve, inlined
+  // frames on lines of their own before it, " function file:line [inline]".
   std::string decode(std::string_view report) const;
 
   // The files that the report's frames name, guilty one first where the title names it; unique.
   std::vector<std::string> files(std::string_view report) const;
+
+  const DebugFile& file() const;
+  // The folder that is removed from file names, with a last '/'; empty where it is not known.
+  const std::string& top() const;
 
  private:
   struct State;

@@ -1,7 +1,7 @@
 #include "harness/report/symbols.hpp"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 namespace harness {
 
@@ -10,13 +10,6 @@ namespace {
 // Functions are aligned to at most this: what kallsyms counts to one before the next begins.
 constexpr std::uint64_t max_padding = 64;
 
-struct Raw {
-  std::uint64_t address;
-  std::uint64_t size;
-  const char* name;
-  bool function;
-};
-
 Elf_Scn* symtab_of(Elf* elf, GElf_Shdr& header) {
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr;)
     if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB && header.sh_entsize != 0)
@@ -24,9 +17,17 @@ Elf_Scn* symtab_of(Elf* elf, GElf_Shdr& header) {
   return nullptr;
 }
 
-// Defined symbols of allocated sections; the kernel's own table leaves out files and sections too.
-std::vector<Raw> read_symbols(Elf* elf) {
-  std::vector<Raw> symbols;
+} // namespace
+
+bool is_listed(const GElf_Sym& symbol, const char* name) {
+  int type = GELF_ST_TYPE(symbol.st_info);
+  return symbol.st_shndx != SHN_UNDEF && symbol.st_shndx != SHN_ABS &&
+         (type == STT_FUNC || type == STT_NOTYPE || type == STT_OBJECT) && name && *name != '\0' &&
+         *name != '.';
+}
+
+std::vector<ElfSymbol> read_symbols(Elf* elf) {
+  std::vector<ElfSymbol> symbols;
   GElf_Shdr header;
   Elf_Scn* section = symtab_of(elf, header);
   Elf_Data* data = section ? elf_getdata(section, nullptr) : nullptr;
@@ -35,34 +36,28 @@ std::vector<Raw> read_symbols(Elf* elf) {
   auto count = static_cast<int>(header.sh_size / header.sh_entsize);
   for (int i = 0; i < count; ++i) {
     GElf_Sym symbol;
-    if (!gelf_getsym(data, i, &symbol) || symbol.st_shndx == SHN_UNDEF ||
-        symbol.st_shndx == SHN_ABS)
-      continue;
-    int type = GELF_ST_TYPE(symbol.st_info);
-    if (type != STT_FUNC && type != STT_NOTYPE && type != STT_OBJECT)
+    if (!gelf_getsym(data, i, &symbol))
       continue;
     const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
-    if (name && *name != '\0' && *name != '.')
-      symbols.push_back({symbol.st_value, symbol.st_size, name, type != STT_OBJECT});
+    if (is_listed(symbol, name))
+      symbols.push_back(
+          {symbol.st_value, symbol.st_size, name, GELF_ST_TYPE(symbol.st_info) != STT_OBJECT});
   }
-  std::sort(symbols.begin(), symbols.end(),
-            [](const Raw& a, const Raw& b) { return a.address < b.address; });
   return symbols;
 }
 
-} // namespace
-
-SymbolTable::SymbolTable(Elf* elf) {
-  std::vector<Raw> symbols = read_symbols(elf);
-  by_name_.reserve(symbols.size());
+SymbolTable::SymbolTable(std::vector<ElfSymbol> symbols) : symbols_(std::move(symbols)) {
+  std::stable_sort(symbols_.begin(), symbols_.end(),
+                   [](const ElfSymbol& a, const ElfSymbol& b) { return a.address < b.address; });
+  by_name_.reserve(symbols_.size());
   std::uint64_t next = 0;
-  for (std::size_t i = symbols.size(); i-- > 0;) {
-    const Raw& symbol = symbols[i];
-    if (i + 1 < symbols.size() && symbols[i + 1].address != symbol.address)
-      next = symbols[i + 1].address;
+  for (std::size_t i = symbols_.size(); i-- > 0;) {
+    ElfSymbol& symbol = symbols_[i];
+    if (i + 1 < symbols_.size() && symbols_[i + 1].address != symbol.address)
+      next = symbols_[i + 1].address;
+    symbol.span = next == 0 ? symbol.size : next - symbol.address;
     if (symbol.function)
-      by_name_.emplace(symbol.name, Symbol{symbol.address, symbol.size,
-                                           next == 0 ? symbol.size : next - symbol.address});
+      by_name_.emplace(symbol.name, i);
   }
 }
 
@@ -71,7 +66,7 @@ std::optional<std::uint64_t> SymbolTable::find(std::string_view function, std::s
   std::vector<std::uint64_t> exact;
   std::vector<std::uint64_t> near;
   for (auto it = first; it != last; ++it) {
-    const Symbol& symbol = it->second;
+    const ElfSymbol& symbol = symbols_[it->second];
     auto& fit = size == 0 || symbol.span == size || symbol.size == size ? exact : near;
     if (&fit == &exact || (symbol.size < size && size - symbol.size < max_padding))
       fit.push_back(symbol.address);
@@ -83,6 +78,30 @@ std::optional<std::uint64_t> SymbolTable::find(std::string_view function, std::s
       return found->size() == 1 ? std::optional(found->front()) : std::nullopt;
   }
   return {};
+}
+
+const ElfSymbol* SymbolTable::at(std::uint64_t address) const {
+  auto after = std::upper_bound(
+      symbols_.begin(), symbols_.end(), address,
+      [](std::uint64_t wanted, const ElfSymbol& symbol) { return wanted < symbol.address; });
+  const ElfSymbol* found = nullptr;
+  while (after != symbols_.begin()) {
+    const ElfSymbol& symbol = *--after;
+    if (found && symbol.address != found->address)
+      break;
+    if (address - symbol.address >= std::max(symbol.span, symbol.size))
+      break;
+    if (symbol.function && (!found || symbol.size != 0))
+      found = &symbol;
+  }
+  return found;
+}
+
+const ElfSymbol* SymbolTable::data(std::string_view name) const {
+  auto found = std::find_if(symbols_.begin(), symbols_.end(), [&](const ElfSymbol& symbol) {
+    return !symbol.function && name == symbol.name;
+  });
+  return found == symbols_.end() ? nullptr : &*found;
 }
 
 } // namespace harness

@@ -47,7 +47,7 @@ std::string fill(std::string_view form, const std::vector<std::string_view>& gro
       continue;
     }
     char which = form[++i];
-    if (which == 'F')
+    if (which == 'F' || which == 'O')
       result += function;
     else if (auto index = static_cast<std::size_t>(which - '1'); index < groups.size())
       result += groups[index];

@@ -11,7 +11,7 @@ namespace harness {
 // file name LINE.
 std::string normal_title(std::string_view title);
 
-// Replaces $1.. by groups (missing ones by nothing) and $F by function.
+// Replaces $1.. by groups (missing ones by nothing) and $F and $O by function.
 std::string fill(std::string_view form, const std::vector<std::string_view>& groups,
                  std::string_view function);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/report/demangle.hpp"
 #include "harness/report/frames.hpp"
 
 namespace harness {
@@ -58,7 +59,8 @@ bool ends_trace(std::string_view text) {
   static const RE2 pattern(
       "\\s*(?:Kernel panic|Allocated by|Freed by|Uninit was|Showing all|NMI backtrace|"
       "Sending NMI|---\\[ end|Modules linked|Call [Tt]race|INFO: |BUG: |WARNING: |"
-      "Last potentially|RIP: 0033|The buggy|[Ff]reed by|kfence-#.*allocated|Memory state|"
+      "(?:rcu: )?(?:rcu_\\w+ kthread starved|RCU grace-period kthread)|Last potentially|RIP: "
+      "0033|The buggy|[Ff]reed by|kfence-#.*allocated|Memory state|"
       "(?:read|write) to 0x)",
       latin1());
   return matches(pattern, text);
@@ -66,17 +68,20 @@ bool ends_trace(std::string_view text) {
 
 bool labels_trace(std::string_view text) {
   return text.find("Call Trace:") != std::string_view::npos ||
-         text.find("Call trace:") != std::string_view::npos || text.starts_with("Backtrace:") ||
-         text.starts_with("NMI backtrace for cpu");
+         text.find("Call trace:") != std::string_view::npos || text.starts_with("Backtrace:");
 }
 
-std::string served_function(const Trace& trace) {
+// What the CPU was doing when the interrupt came that wrote the trace; with only_interrupted,
+// nothing where the trace shows no interrupt.
+std::string served_function(const Trace& trace, bool only_interrupted) {
   std::vector<std::string_view> names;
   for (const auto& list : {trace.ip, trace.frames})
     names.insert(names.end(), list.begin(), list.end());
   for (std::string_view& name : names)
     name = plain_name(name);
   auto entry = std::find_if(names.begin(), names.end(), is_interrupt_entry);
+  if (only_interrupted && entry == names.end() && trace.ip.empty())
+    return {};
   if (entry != names.end() && entry + 1 != names.end())
     names.erase(names.begin(), entry + 1);
   auto dispatcher = std::find_if(names.begin(), names.end(), is_dispatcher);
@@ -102,8 +107,9 @@ Window collect_window(std::string_view log, const LogLine& start) {
     if (line.context != start.context)
       continue;
     auto next = may_start(line.text) ? find_start(line.text) : std::nullopt;
-    if (starts_dump(line.text) || (next && !next->kind->kind.follows) ||
-        window.lines.size() >= max_lines || window.lines.size() - window.report_lines >= gap)
+    window.interrupted = next && !next->kind->kind.follows;
+    if (starts_dump(line.text) || window.interrupted || window.lines.size() >= max_lines ||
+        window.lines.size() - window.report_lines >= gap)
       break;
     window.lines.push_back(line);
     if (next)
@@ -123,22 +129,31 @@ namespace {
 Trace read_one_trace(const Window& window, bool any_form, std::size_t& i) {
   Trace trace;
   bool reading = any_form;
+  // Of the last line only: within a trace the next line names the same function, and better.
+  std::string_view caller;
   for (; i < window.lines.size(); ++i) {
     std::string_view text = window.lines[i].text;
     if (!trace.frames.empty() && ends_trace(text))
       break;
     if (labels_trace(text)) {
+      trace.cut = trace.labelled;
       trace.labelled = reading = true;
       continue;
     }
+    reading = reading || text.starts_with("NMI backtrace for cpu");
     auto ip = parse_ip(text);
     if (ip && trace.frames.empty())
       trace.ip.push_back(ip->function);
     else if (ip)
       trace.frames.push_back(ip->function);
-    else if (auto frame = parse_frame(text); reading && frame && frame->certain && !frame->inlined)
+    else if (auto frame = parse_frame(text);
+             reading && frame && frame->certain && !frame->inlined) {
       trace.frames.push_back(frame->function);
+      caller = frame->caller;
+    }
   }
+  if (!caller.empty())
+    trace.frames.push_back(caller);
   return trace;
 }
 
@@ -148,10 +163,39 @@ bool is_bystander(const Trace& trace) {
          trace.frames.end();
 }
 
+// The line below the first one that holds words; 1, past the start line, where none does.
+std::size_t line_below(const Window& window, std::string_view words) {
+  for (std::size_t i = 1; !words.empty() && i < window.lines.size(); ++i)
+    if (window.lines[i].text.find(words) != std::string_view::npos)
+      return i + 1;
+  return 1;
+}
+
+// A report that a fault injection's trace is mixed with.
+bool has_fault_injection(const Window& window) {
+  const auto end = window.lines.begin() + static_cast<std::ptrdiff_t>(window.report_lines);
+  return std::any_of(window.lines.begin(), end, [](const LogLine& line) {
+    const auto frame = parse_frame(line.text);
+    return frame && frame->certain && is_fault_injection(frame->function);
+  });
+}
+
+std::string first_guilty(const std::vector<std::string_view>& candidates, Skip skip) {
+  for (std::string_view candidate : candidates)
+    if (std::string name = demangle(plain_name(candidate)); !is_machinery(name, skip))
+      return name;
+  for (std::string_view candidate : candidates)
+    if (is_last_resort(plain_name(candidate)))
+      return std::string(plain_name(candidate));
+  return {};
+}
+
 } // namespace
 
-Trace read_trace(const Window& window, bool any_form) {
-  std::size_t i = 1;
+Trace read_trace(const Window& window, const Rule& rule) {
+  const std::size_t below = line_below(window, rule.trace_below);
+  const bool any_form = rule.where == Where::frames || below != 1;
+  std::size_t i = below;
   Trace first = read_one_trace(window, any_form, i);
   for (Trace trace = first; !trace.frames.empty(); trace = read_one_trace(window, any_form, i))
     if (!is_bystander(trace))
@@ -164,17 +208,33 @@ std::string guilty_function(const Rule& rule, const std::vector<std::string_view
   std::vector<std::string_view> candidates = named;
   if (rule.where == Where::none)
     return {};
-  Trace trace = read_trace(window, rule.where == Where::frames);
-  if (rule.where == Where::served)
-    return served_function(trace);
+  if (has_fault_injection(window))
+    return {};
+  const Trace trace = read_trace(window, rule);
+  if (rule.where == Where::served || rule.where == Where::stalled)
+    return served_function(trace, rule.where == Where::stalled);
   if (rule.where == Where::ip && !trace.ip.empty())
     candidates.push_back(trace.ip.front());
   if (rule.where != Where::pattern)
     candidates.insert(candidates.end(), trace.frames.begin(), trace.frames.end());
-  for (std::string_view candidate : candidates)
-    if (!is_machinery(plain_name(candidate), rule.skip))
-      return std::string(plain_name(candidate));
-  return {};
+  return first_guilty(candidates, rule.skip);
+}
+
+std::string origin_function(const Rule& rule, const Window& window) {
+  std::size_t i = line_below(window, rule.origin_below);
+  return i == 1 ? "" : first_guilty(read_one_trace(window, true, i).frames, rule.skip);
+}
+
+bool lacks_origin(const Rule& rule, const Window& window) {
+  const std::size_t i = line_below(window, rule.origin_below);
+  return i != 1 && i < window.lines.size() &&
+         window.lines[i].text.find("(stack is not available)") != std::string_view::npos;
+}
+
+bool is_broken_off(const Rule& rule, const Window& window) {
+  return rule.ruled_off && window.interrupted &&
+         std::none_of(window.lines.begin() + 1, window.lines.end(),
+                      [](const LogLine& line) { return line.text.starts_with("=========="); });
 }
 
 } // namespace harness

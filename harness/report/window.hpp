@@ -14,6 +14,7 @@ struct Window {
   std::vector<LogLine> lines;   // the start line first; only lines of its context
   std::size_t report_lines = 1; // how many of them are the report; what follows may be noise
   std::size_t end = 0;          // byte offset into the log, past the report's last line
+  bool interrupted = false;     // another crash of the same context starts right behind lines
 };
 
 // From the start line to where the report stops looking like one, another crash of the same context
@@ -25,14 +26,24 @@ struct Trace {
   std::vector<std::string_view> ip;     // instruction pointers before the first call trace
   std::vector<std::string_view> frames; // of the first call trace that has any
   bool labelled = false;                // "Call Trace:" was there
+  bool cut = false;                     // and once without a frame before the next one
 };
 
-// Reads the first trace. any_form: frames count without a "Call Trace:" line before them.
-Trace read_trace(const Window& window, bool any_form);
+// Reads the trace that a report of this rule is judged by; without frames where there is none.
+Trace read_trace(const Window& window, const Rule& rule);
 
 // The function to blame, as printed, without compiler suffixes; empty where there is none. named:
 // what the rule's pattern captured.
 std::string guilty_function(const Rule& rule, const std::vector<std::string_view>& named,
                             const Window& window);
+
+// The function to blame below the line that rule.origin_below names; empty where there is none.
+std::string origin_function(const Rule& rule, const Window& window);
+
+// True where that line is there and the kernel says that it has no trace to show.
+bool lacks_origin(const Rule& rule, const Window& window);
+
+// True where another crash starts before the line of "=" that ends a report of this rule.
+bool is_broken_off(const Rule& rule, const Window& window);
 
 } // namespace harness

@@ -1,0 +1,43 @@
+// An ELF file with DWARF: a vmlinux, or a module that is not yet loaded.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/report/dwarf_lookup.hpp"
+#include "harness/report/symbols.hpp"
+
+namespace harness {
+
+// Mapped, and read where it is needed. Addresses are those of its symbols: for a module, whose
+// sections have none yet, libdw's layout. One thread at a time.
+class DebugFile {
+ public:
+  // Throws base::SysError where the file cannot be read, base::Error where it is no ELF with DWARF
+  // and symbols.
+  explicit DebugFile(const std::filesystem::path& path);
+  DebugFile(DebugFile&&) noexcept;
+  DebugFile& operator=(DebugFile&&) noexcept;
+  DebugFile(const DebugFile&) = delete;
+  DebugFile& operator=(const DebugFile&) = delete;
+  ~DebugFile();
+
+  const SymbolTable& symbols() const;
+  std::vector<DwarfFrame> frames_at(std::uint64_t address) const;
+
+  // The GNU build id in lower-case hexadecimal digits; "" where it has none.
+  std::string build_id() const;
+
+  // The kernel release it is of: a vmlinux by linux_banner, a module by its vermagic; "" where
+  // there is none to read.
+  std::string release() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+} // namespace harness

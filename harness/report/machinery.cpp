@@ -12,7 +12,7 @@ namespace {
 
 // Regular expressions for whole names, with white space between them.
 constexpr std::string_view printing = R"(
-  _*dump_stack(_lvl)? dump_backtrace show_stack(_log_lvl)? show_trace.* show_regs.*
+  _*dump_stack(_lvl)? warn_alloc perf_trace_.* _*bpf_trace_.* trace_event_raw_.* dump_backtrace show_stack(_log_lvl)? show_trace.* show_regs.*
   unwind_backtrace _*warn(_printk)? _*warn_slowpath.* report_bug report_bug_entry fixup_bug.*
   __show_regs print_.* _*printk.* vprintk.* panic vpanic nmi_panic check_panic_on_warn die
   __die.* die_.* oops_.* no_context __bad_area.* bad_area.* bad_page.* dump_page object_err
@@ -26,7 +26,7 @@ constexpr std::string_view printing = R"(
 constexpr std::string_view sanitizers = R"(
   _*kasan_.* _*kmsan_.* _*kcsan_.* _*kfence_.* __asan_.* __hwasan_.* __msan_.* __tsan_.*
   __sanitizer_.* check_memory_region.* check_region_inline end_report start_report
-  address_is_poisoned kcsan_setup_watchpoint is_kfence_address)";
+  address_is_poisoned kcsan_setup_watchpoint is_kfence_address read_word_at_a_time)";
 
 constexpr std::string_view traps = R"(
   do_tag_.* do_trap.* do_error_trap do_invalid_op invalid_op exc_.* asm_exc_.* handle_bug
@@ -72,9 +72,9 @@ constexpr std::string_view locks = R"(
   check_(noncircular|prev|prevs|deadlock|flags|wait|usage|irq|chain|preemption).* validate_chain
   mark_(lock|held|usage).* valid_state _*bit_spin_.* lock_two_.*
   trace_(hardirqs|softirqs|preempt)_.* _*trace_contention.* _*local_(bh|irq)_.* _*preempt_.*
-  preempt_count_.* _*might_sleep.* _*might_resched _*might_lock.* bit_.*lock console_(un)?lock
+  preempt_count_.* _*might_.* bit_.*lock console_(un)?lock
   down_console_.* console_trylock.* lock_sock_nested _*lock_sock.* release_sock irqentry_.*
-  look_up_lock_class register_lock_class arch_local_irq_.* _*cond_resched.* flush_work
+  osq_.* owner_on_cpu reacquire_held_locks _*seqcount_.* look_up_lock_class register_lock_class arch_local_irq_.* _*cond_resched.* flush_work
   _*flush_work _*flush_workqueue start_flush_work __cancel_work.* cancel_(delayed_)?work_sync
   lock_timer_base _*try_to_del_timer_sync _*del_timer.* _*timer_delete.* _*mod_timer.*
   timer_shutdown.* sk_stop_timer.* sk_reset_timer _*(get|put)_(online_cpus|cpu_.*) cpus_read_.*
@@ -94,7 +94,7 @@ constexpr std::string_view containers = R"(
   walk_stackframe stack_trace_.* save_stack.* mutex_.*
   _*list_(add|del|splice|move|replace|lru|empty|is|first|last|entry|debug|valid).* _*hlist_.*
   _*llist_.* plist_.* _*rb_.* rb_(insert|erase|next|first).* refcount_.* _*refcount_.* kref_.*
-  _*kref_.* kobject_(get|put|cleanup|release) _*sk_(free|destruct).* timerqueue_add _*idr_.*
+  _*kref_.* ref_tracker_.* netdev_tracker_.* timer_is_static_object kobject_(get|put|cleanup|release) _*sk_(free|destruct).* timerqueue_add _*idr_.*
   _*radix_tree_.* ida_.* _*percpu_(ref|counter)_.* percpu_ref_.* klist_.* dput fast_dput iput
   timer_wait_running _*this_cpu_.* smp_processor_id check_preemption_disabled
   _*percpu_counter_.*)";
@@ -116,9 +116,9 @@ constexpr std::string_view waits = R"(
   _*cancel_.*work.* flush_workqueue drain_workqueue destroy_workqueue
   kthread_(stop|park|flush).* context_switch _*switch_to.* freezer.* _*refrigerator do_nanosleep
   usleep_.* msleep.* _*lock_page.* _*folio_lock.* folio_wait_.* _*folio_wait_.* inode_lock.*
-  inode_.*lock.* wait_on_.* lock_mount_hash io_wq_put_and_exit exp_funnel_lock
-  _*synchronize_hardirq d_alloc_parallel __fdget_pos fdget_pos _*fdget.* rq_qos_wait rpc_wait_.*
-  nfs_wait_.* p9_client_rpc.* lock_sock_nested)";
+  inode_.*lock.* wait_on_.* lock_mount_hash exp_funnel_lock
+  _*synchronize_hardirq     rq_qos_wait rpc_wait_.*
+  nfs_wait_.*  lock_sock_nested)";
 
 constexpr std::string_view timers = R"(.*timer.*)";
 
@@ -138,7 +138,7 @@ constexpr std::string_view last_resort = R"(
 
 // Sleeping functions whose own name says best what hangs.
 constexpr std::string_view kept = R"(
-  synchronize_(rcu|srcu|net|sched|rcu_.*) _*synchronize_.* rtnl_lock.*)";
+  synchronize_(rcu|srcu|net|sched|rcu_.*) _*synchronize_.* rtnl_lock.* lock_sock_nested)";
 
 constexpr std::string_view interrupts = R"(
   (smp_)?(trace_)?apic_timer_interrupt asm_sysvec_apic_timer_interrupt

@@ -100,14 +100,13 @@ void set_titles(CrashReport& report, const Match& match, const std::string& func
 void check_whole(CrashReport& report, const Rule& rule, const Window& window) {
   if (!rule.cut.empty())
     corrupt(report, rule.cut);
-  const Trace trace = read_trace(window, rule);
-  if (rule.needs_trace && trace.frames.empty())
+  if (rule.needs_trace && read_trace(window, rule).frames.empty())
     corrupt(report, "no call trace in the report");
   if (lacks_origin(rule, window))
     corrupt(report, "the trace of the value's origin is missing");
   if (is_broken_off(rule, window))
     corrupt(report, "another report inside");
-  if (trace.cut)
+  if (has_empty_trace(window))
     corrupt(report, "a call trace in the report has no frames");
 }
 

@@ -36,11 +36,13 @@ std::vector<Kind> guest_kinds() {
           reboot("early console in extract_kernel"),
           reboot("Decompressing Linux..."),
           reboot("Booting the kernel."),
+          reboot("Uncompressing Linux..."),
           fuzzer,
+          plain("SYZFATAL: ", "SYZFATAL: (.*\\S)", "SYZFATAL: $1", "SYZ_FAILURE", false),
           go_failure("fatal error: ", "fatal error: (?:runtime: |out of memory|unexpected signal|"
                                       "all goroutines|concurrent map|systemstack|newosproc)"),
           go_failure("runtime: out of memory", "runtime: out of memory"),
-          go_failure("panic: ", "panic: (?:runtime error|executor|failed to|[\\w ]+: )"),
+          go_failure("panic: ", "panic: (?:runtime error|executor failed|failed to )"),
           go_failure("unexpected fault address ", "unexpected fault address 0x"),
           plain("trusty: panic", "trusty: panic .*ASSERT FAILED at \\(.*?\\): (.*\\S)",
                 "trusty: ASSERT FAILED: $1", "DoS", false)};

@@ -78,7 +78,15 @@ void add_sanitizers(std::vector<Rule>& rules) {
   rules.push_back(uninit);
   for (Rule& rule : rules)
     rule.ruled_off = true;
-  rules.push_back({"BUG: KCSAN: (data-race|assert: race) in (\\S+) / (\\S+)",
+  rules.push_back({"BUG: KCSAN: (assert: race) in (\\S+)(?: / \\S+)?",
+                   "KCSAN: $1 in $2",
+                   "KCSAN-ASSERT",
+                   Where::none,
+                   "",
+                   {},
+                   Skip::common,
+                   false});
+  rules.push_back({"BUG: KCSAN: (data-race) in (\\S+) / (\\S+)",
                    "KCSAN: $1 in $2 / $3",
                    "KCSAN-DATARACE",
                    Where::none,
@@ -86,7 +94,7 @@ void add_sanitizers(std::vector<Rule>& rules) {
                    {},
                    Skip::common,
                    false});
-  rules.push_back({"BUG: KCSAN: (data-race|assert: race) in (\\S+)",
+  rules.push_back({"BUG: KCSAN: (data-race) in (\\S+)",
                    "KCSAN: $1 in $2",
                    "KCSAN-DATARACE",
                    Where::none,
@@ -119,10 +127,16 @@ void add_faults(std::vector<Rule>& rules) {
     rules.push_back(
         {line, null, "NULL-POINTER-DEREFERENCE", Where::ip, "", {"bad-access in $F"}, Skip::fault});
   for (std::string_view line : {"BUG: unable to handle kernel paging request",
-                                "BUG: unable to handle page fault for address",
-                                "BUG: unable to handle kernel access to user memory"})
+                                "BUG: unable to handle page fault for address"})
     rules.push_back(
         {line, paging, "MEMORY_SAFETY_BUG", Where::ip, "", {"bad-access in $F"}, Skip::fault});
+  rules.push_back({"BUG: unable to handle kernel access to user memory",
+                   "BUG: unable to handle kernel access to user memory in $F",
+                   "MEMORY_SAFETY_BUG",
+                   Where::ip,
+                   "",
+                   {"bad-access in $F"},
+                   Skip::fault});
   rules.push_back({"BUG: .*stack guard page was hit",
                    "BUG: stack guard page was hit in $F",
                    "",
@@ -149,8 +163,10 @@ std::vector<Rule> bug_rules() {
                    false});
   rules.push_back(
       {"BUG: Bad page state", "BUG: Bad page state in $F", "", Where::frames, "", {}, Skip::page});
-  rules.push_back(
-      {"BUG: (Bad page map|Bad page cache|Bad rss-counter state)", "BUG: $1", "", Where::none});
+  rules.push_back({"BUG: (Bad page map|Bad page cache)", "BUG: $1", "", Where::none});
+  for (std::string_view line :
+       {"BUG: (Bad rss-counter state)", "BUG: (non-zero pgtables_bytes on freeing mm)"})
+    rules.push_back({line, "BUG: $1", "", Where::none, "", {}, Skip::common, false});
   rules.push_back(
       {"BUG: memory leak", "memory leak in $F", "LEAK", Where::frames, "", {}, Skip::leak});
   rules.push_back({"BUG: Dentry .* still in use.*\\[(\\w+)? of ([\\w ]+)",
@@ -168,7 +184,7 @@ std::vector<Rule> bug_rules() {
 std::vector<Rule> warning_rules() {
   // Up to v6.17 "WARNING: CPU: 0 PID: 1 at file:line func", later "WARNING: file:line at func,
   // CPU#0: task/1".
-#define WARN_IN(file) "WARNING: (?:CPU: \\d+ PID: \\d+ at )?(?:\\S*/)?" file ":\\d+ "
+#define WARN_IN(file) "WARNING: (?:CPU: \\d+ PID: \\d+ )?(?:at )?(?:\\S*/)?" file ":\\d+ "
   std::vector<Rule> rules;
   struct Place {
     std::string_view file, title, type;
@@ -190,8 +206,8 @@ std::vector<Rule> warning_rules() {
         Place{WARN_IN("mm/vmalloc\\.c"), "WARNING: zero-size vmalloc in $F", "WARNING"},
         Place{WARN_IN("fs/proc/generic\\.c"), "WARNING: proc registration bug in $F", "WARNING"}})
     rules.push_back({p.file, p.title, p.type, Where::ip, "", {}, p.skip});
-  rules.push_back(
-      {"WARNING: (?:CPU: \\d+ PID: \\d+ at )?\\S+:\\d+ ", "WARNING in $F", "WARNING", Where::ip});
+  rules.push_back({"WARNING: (?:CPU: \\d+ PID: \\d+ )?(?:at )?\\S+:\\d+ ", "WARNING in $F",
+                   "WARNING", Where::ip});
   rules.push_back({"WARNING: kernel stack (regs|frame pointer) .* has bad",
                    "WARNING: kernel stack $1 has bad value",
                    "",
@@ -235,10 +251,10 @@ std::vector<Rule> info_rules() {
                    Where::stalled,
                    "",
                    {"stall in $F"}});
-  rules.push_back({"INFO: (?:rcu_tasks )?detected stalls? on ",
+  rules.push_back({"INFO: (?:rcu_tasks\\w* )?detected stalls? on ",
                    stall,
                    "HANG",
-                   Where::stalled,
+                   Where::served,
                    "",
                    {"stall in $F"}});
   Rule other{"(INFO: .*\\S)", "$1", "", Where::none};
@@ -253,8 +269,9 @@ std::vector<Rule> info_rules() {
 // Printed on healthy machines too.
 const std::string_view harmless_warnings =
     "WARNING: (?:Mandatory file locking|.*unsupported config)";
-const std::string_view harmless_infos = "INFO: (?:lockdep is turned off|Stall ended before state "
-                                        "dump start|NMI handler |"
-                                        "recovery required|Slab 0x|Object 0x|Freed in )";
+const std::string_view harmless_infos =
+    "INFO: (?:task .* is blocked on |lockdep is turned off|Stall ended before state "
+    "dump start|NMI handler |"
+    "recovery required|Slab 0x|Object 0x|Freed in )";
 
 } // namespace harness

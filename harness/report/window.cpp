@@ -136,7 +136,6 @@ Trace read_one_trace(const Window& window, bool any_form, std::size_t& i) {
     if (!trace.frames.empty() && ends_trace(text))
       break;
     if (labels_trace(text)) {
-      trace.cut = trace.labelled;
       trace.labelled = reading = true;
       continue;
     }
@@ -229,6 +228,26 @@ bool lacks_origin(const Rule& rule, const Window& window) {
   const std::size_t i = line_below(window, rule.origin_below);
   return i != 1 && i < window.lines.size() &&
          window.lines[i].text.find("(stack is not available)") != std::string_view::npos;
+}
+
+bool has_empty_trace(const Window& window) {
+  constexpr std::size_t reach = 15;
+  bool empty = false;   // of the label above
+  std::size_t left = 0; // lines to look at below it
+  for (std::size_t i = 0; i < window.lines.size(); ++i) {
+    const std::string_view text = window.lines[i].text;
+    const bool label = labels_trace(text);
+    if (empty && (label || left == 0))
+      return true;
+    if (label && i < window.report_lines) {
+      empty = true;
+      left = reach;
+      continue;
+    }
+    left -= left == 0 ? 0 : 1;
+    empty = empty && !parse_frame(text) && !parse_ip(text);
+  }
+  return empty;
 }
 
 bool is_broken_off(const Rule& rule, const Window& window) {

@@ -26,7 +26,6 @@ struct Trace {
   std::vector<std::string_view> ip;     // instruction pointers before the first call trace
   std::vector<std::string_view> frames; // of the first call trace that has any
   bool labelled = false;                // "Call Trace:" was there
-  bool cut = false;                     // and once without a frame before the next one
 };
 
 // Reads the trace that a report of this rule is judged by; without frames where there is none.
@@ -42,6 +41,9 @@ std::string origin_function(const Rule& rule, const Window& window);
 
 // True where that line is there and the kernel says that it has no trace to show.
 bool lacks_origin(const Rule& rule, const Window& window);
+
+// True where the report has a "Call Trace:" and no frame in the 15 lines after it.
+bool has_empty_trace(const Window& window);
 
 // True where another crash starts before the line of "=" that ends a report of this rule.
 bool is_broken_off(const Rule& rule, const Window& window);

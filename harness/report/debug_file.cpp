@@ -179,6 +179,10 @@ std::vector<DwarfFrame> DebugFile::frames_at(std::uint64_t address) const {
   return harness::frames_at(state_->dwarf, address - state_->bias);
 }
 
+std::string_view DebugFile::code_at(std::uint64_t address) const {
+  return state_->dwfl ? std::string_view() : bytes_at(state_->elf.get(), address);
+}
+
 std::string DebugFile::build_id() const {
   const void* bits = nullptr;
   ssize_t count = dwelf_elf_gnu_build_id(state_->elf.get(), &bits);

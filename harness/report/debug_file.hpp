@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/report/dwarf_lookup.hpp"
@@ -27,6 +28,10 @@ class DebugFile {
 
   const SymbolTable& symbols() const;
   std::vector<DwarfFrame> frames_at(std::uint64_t address) const;
+
+  // The file's own bytes from an address to the end of its section; empty for a module, and where
+  // the file has none.
+  std::string_view code_at(std::uint64_t address) const;
 
   // The GNU build id in lower-case hexadecimal digits; "" where it has none.
   std::string build_id() const;

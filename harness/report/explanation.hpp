@@ -1,0 +1,55 @@
+// What the kernel's own files say of one report.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/report/annotate.hpp"
+#include "harness/report/listing.hpp"
+#include "harness/report/log_facts.hpp"
+#include "harness/report/modules.hpp"
+#include "harness/report/symbolize.hpp"
+
+namespace harness {
+
+// Looks up the places of one report, and keeps what has to be said of it. kernel and modules
+// outlive it.
+class Explanation {
+ public:
+  Explanation(const std::optional<Symbolizer>& kernel, ModuleFolder& modules, LogFacts facts);
+
+  // A line with an address and its symbol tells what KASLR added, where the log does not.
+  void learn_offset(std::string_view report);
+
+  // The frames of a place, the innermost inlined one first; empty: not known.
+  std::vector<SourceFrame> look_up(const Place& place);
+
+  // The code around an instruction pointer.
+  CodeView view(const Place& pointer);
+
+  // What was wrong with the files for what was asked until now, for people; nothing twice.
+  std::vector<std::string> take_warnings() { return std::move(warnings_); }
+
+ private:
+  // Where a place's function starts.
+  struct Found {
+    const DebugFile* file = nullptr; // null: not known
+    std::uint64_t start = 0;         // address of the function
+    std::uint64_t address = 0;       // of the place as the line has it
+  };
+
+  void warn(const std::optional<std::string>& text);
+  const DebugFile* file_of(const Place& place);
+  Found find(const Place& place);
+  std::string top() const;
+
+  const std::optional<Symbolizer>& kernel_;
+  ModuleFolder& modules_;
+  LogFacts facts_;
+  std::vector<std::string> warnings_;
+};
+
+} // namespace harness

@@ -61,7 +61,9 @@ struct BootOptions {
 
 struct ReportOptions {
   std::vector<std::string> logs; // files; "-": standard input; none: that too
-  std::string vmlinux;           // --vmlinux; empty: reports stay as they are
+  std::string vmlinux;           // --vmlinux; empty: functions have no files and lines
+  std::string modules;           // --modules: a folder with .ko files; may be empty
+  std::string source;            // --source: the kernel tree; may be empty
   std::string format = "text";   // or json, jsonl, html
 };
 

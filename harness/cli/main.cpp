@@ -114,6 +114,9 @@ void add_report(CLI::App& app, Parsed& parsed) {
   ReportOptions& options = parsed.report;
   report.add_option("LOG", options.logs, "console logs; - or none: standard input");
   report.add_option("--vmlinux", options.vmlinux, "the kernel of the logs: lines and inlines");
+  report.add_option("--modules", options.modules,
+                    "folder with its modules, with debug information");
+  report.add_option("--source", options.source, "its tree: maintainers");
   CLI::Option* format =
       report.add_option("--format,-f", options.format, "text (default), json, jsonl or html")
           ->check(CLI::IsMember({"text", "json", "jsonl", "html"}));

@@ -12,7 +12,7 @@
 #include "harness/cli/commands.hpp"
 #include "harness/output/json.hpp"
 #include "harness/output/log_reports.hpp"
-#include "harness/report/symbolize.hpp"
+#include "harness/report/decoder.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/stop.hpp"
@@ -87,12 +87,8 @@ class Writer {
   bool began_ = false;
 };
 
-LogReports read_log(const std::string& file, const std::optional<Symbolizer>& symbolizer) {
-  LogReports log = reports_of(file, file == "-" ? read_input() : base::read_file(file));
-  if (symbolizer)
-    for (CrashReport& report : log.reports)
-      report.text = symbolizer->decode(report.text);
-  return log;
+LogReports read_log(const std::string& file, const Decoder& decoder) {
+  return reports_of(file, file == "-" ? read_input() : base::read_file(file), decoder);
 }
 
 std::vector<std::string> logs_of(const ReportOptions& options) {
@@ -108,9 +104,7 @@ std::vector<std::string> logs_of(const ReportOptions& options) {
 
 int report(const ReportOptions& options) {
   const std::vector<std::string> logs = logs_of(options);
-  std::optional<Symbolizer> symbolizer;
-  if (!options.vmlinux.empty())
-    symbolizer.emplace(options.vmlinux, "");
+  const Decoder decoder({options.vmlinux, options.modules, options.source, {}});
   Writer writer(options.format, logs.size() > 1);
   bool crashed = false;
   bool failed = false;
@@ -118,7 +112,7 @@ int report(const ReportOptions& options) {
     base::check_stop();
     std::optional<LogReports> log;
     try {
-      log = read_log(file, symbolizer);
+      log = read_log(file, decoder);
     } catch (const base::Interrupted&) {
       throw;
     } catch (const base::Error& error) {

@@ -61,13 +61,17 @@ pre { border: 1px solid; font-size: 13px; overflow-x: auto; padding: .7em; }
 
 std::string html_section(const LogReports& log) {
   std::string html = fmt::format("<section>\n<h2>{}</h2>\n", escaped(shown_name(log)));
-  if (log.reports.empty())
+  if (log.crashes.empty())
     html += "<p>no crash found</p>\n";
-  for (const CrashReport& report : log.reports) {
-    html += fmt::format("<article>\n<h3>{}</h3>\n<ul>\n", escaped(report.title));
-    for (const std::string& fact : report_facts(report))
+  for (const LoggedCrash& crash : log.crashes) {
+    html += fmt::format("<article>\n<h3>{}</h3>\n<ul>\n", escaped(crash.report.title));
+    for (const std::string& fact : facts_of(crash))
       html += fmt::format("<li>{}</li>\n", escaped(fact));
-    html += fmt::format("</ul>\n<pre>{}</pre>\n</article>\n", escaped(report.text));
+    html += "</ul>\n";
+    for (const std::string& part : {crash.explained.text, crash.explained.disassembly})
+      if (!part.empty())
+        html += fmt::format("<pre>{}</pre>\n", escaped(part));
+    html += "</article>\n";
   }
   return html + "</section>\n";
 }

@@ -1,6 +1,7 @@
 #include "harness/output/log_reports.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,7 +22,8 @@ json executor_json(const CrashReport& report) {
   return {{"proc", report.executor->proc}, {"id", report.executor->id}};
 }
 
-json report_json(const CrashReport& report) {
+json crash_json(const LoggedCrash& crash) {
+  const CrashReport& report = crash.report;
   return {{"title", report.title},
           {"alt_titles", report.alt_titles},
           {"type", or_null(report.type)},
@@ -33,17 +35,25 @@ json report_json(const CrashReport& report) {
           {"executor", executor_json(report)},
           {"start", report.start},
           {"end", report.end},
-          {"report", report.text}};
+          {"report", crash.explained.text},
+          {"disassembly", or_null(crash.explained.disassembly)},
+          {"files", crash.explained.files},
+          {"maintainers", crash.explained.maintainers},
+          {"warnings", crash.explained.warnings}};
 }
 
 } // namespace
 
-LogReports reports_of(const std::string& file, std::string_view log) {
-  LogReports found{file, parse_log(log)};
-  const auto real = std::find_if(found.reports.begin(), found.reports.end(),
-                                 [](const CrashReport& report) { return !report.suppressed; });
-  if (real != found.reports.end())
-    std::rotate(found.reports.begin(), real, real + 1);
+LogReports reports_of(const std::string& file, std::string_view log, const Decoder& decoder) {
+  LogReports found{file, {}};
+  for (CrashReport& report : parse_log(log)) {
+    ExplainedReport explained = decoder.explain(report, log);
+    found.crashes.push_back({std::move(report), std::move(explained)});
+  }
+  const auto real = std::find_if(found.crashes.begin(), found.crashes.end(),
+                                 [](const LoggedCrash& crash) { return !crash.report.suppressed; });
+  if (real != found.crashes.end())
+    std::rotate(found.crashes.begin(), real, real + 1);
   return found;
 }
 
@@ -51,47 +61,54 @@ std::string shown_name(const LogReports& log) {
   return log.file == "-" ? "(standard input)" : base::printable(log.file);
 }
 
-std::vector<std::string> report_facts(const CrashReport& report) {
+std::vector<std::string> facts_of(const LoggedCrash& crash) {
+  const CrashReport& report = crash.report;
   std::vector<std::string> facts;
+  const auto add = [&](const char* what, const std::string& value) {
+    if (!value.empty())
+      facts.push_back(base::printable(fmt::format("{}: {}", what, value)));
+  };
   if (report.suppressed)
-    facts.push_back("suppressed: no crash to report");
-  if (!report.type.empty())
-    facts.push_back("type: " + report.type);
-  if (!report.frame.empty())
-    facts.push_back("function: " + report.frame);
+    facts.emplace_back("suppressed: no crash to report");
+  add("type", report.type);
+  add("function", report.frame);
   for (const std::string& title : report.alt_titles)
-    facts.push_back("also: " + title);
-  if (report.corrupted)
-    facts.push_back("corrupted: " + report.corrupted_reason);
+    add("also", title);
+  add("corrupted", report.corrupted_reason);
   if (report.executor)
-    facts.push_back(fmt::format("executor: process {}, program {}", report.executor->proc,
-                                report.executor->id));
+    add("executor",
+        fmt::format("process {}, program {}", report.executor->proc, report.executor->id));
   if (report.panicked)
-    facts.push_back("the kernel panicked");
-  facts.push_back(fmt::format("bytes: {} to {}", report.start, report.end));
-  for (std::string& fact : facts)
-    fact = base::printable(fact);
+    facts.emplace_back("the kernel panicked");
+  add("bytes", fmt::format("{} to {}", report.start, report.end));
+  for (const std::string& maintainer : crash.explained.maintainers)
+    add("maintainer", maintainer);
+  for (const std::string& warning : crash.explained.warnings)
+    add("warning", warning);
   return facts;
 }
 
 std::string log_text(const LogReports& log) {
   const std::string file = shown_name(log);
-  if (log.reports.empty())
+  if (log.crashes.empty())
     return file + ": no crash found\n";
   std::string text;
-  for (const CrashReport& report : log.reports) {
-    text += fmt::format("{}: {}\n", file, base::printable(report.title));
-    for (const std::string& fact : report_facts(report))
+  for (const LoggedCrash& crash : log.crashes) {
+    text += fmt::format("{}: {}\n", file, base::printable(crash.report.title));
+    for (const std::string& fact : facts_of(crash))
       text += fact + "\n";
-    text += fmt::format("\n{}\n", base::printable(report.text));
+    for (const std::string& part : {crash.explained.text, crash.explained.disassembly})
+      if (!part.empty())
+        text += "\n" + base::printable(part);
+    text += "\n";
   }
   return text;
 }
 
 json log_json(const LogReports& log) {
   json reports = json::array();
-  for (const CrashReport& report : log.reports)
-    reports.push_back(report_json(report));
+  for (const LoggedCrash& crash : log.crashes)
+    reports.push_back(crash_json(crash));
   return {{"schema", 1}, {"file", log.file}, {"reports", std::move(reports)}};
 }
 

@@ -30,7 +30,9 @@ Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 Decoder::~Decoder() = default;
 
 ExplainedReport Decoder::explain(const CrashReport& report, std::string_view log) const {
-  Explanation explanation(state_->kernel, state_->modules, read_facts(report.text, log));
+  const bool asked = state_->kernel || !state_->sources.modules.empty(); // for what a log says
+  Explanation explanation(state_->kernel, state_->modules,
+                          read_facts(report.text, asked ? log : std::string_view()));
   explanation.learn_offset(report.text);
   const Lookup look_up = [&](const Place& place) { return explanation.look_up(place); };
   ExplainedReport result;

@@ -244,6 +244,7 @@ std::vector<CrashReport> parse_log(std::string_view log) {
   OpenReports open;
   Panics panics(log);
   Candidates candidates(log);
+  ContextLines lines(log);
   std::optional<std::size_t> stamped;
   while (reports.size() < max_reports) {
     const auto line = candidates.next();
@@ -258,7 +259,7 @@ std::vector<CrashReport> parse_log(std::string_view log) {
       if (*stamped >= line->begin)
         continue;
     }
-    const Window window = collect_window(log, *line);
+    const Window window = collect_window(lines, *line);
     open.add(line->context, window.end);
     reports.push_back(make_report(window, *start));
     CrashReport& report = reports.back();

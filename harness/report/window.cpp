@@ -98,14 +98,12 @@ std::string served_function(const Trace& trace, bool only_interrupted) {
 
 } // namespace
 
-Window collect_window(std::string_view log, const LogLine& start) {
+Window collect_window(ContextLines& lines, const LogLine& start) {
   Window window{{start}, 1, start.end};
   std::size_t gap = max_gap;
-  for (std::size_t at = start.end; at < log.size() && at - start.begin < max_bytes;) {
-    LogLine line = line_at(log, at);
-    at = line.end;
-    if (line.context != start.context)
-      continue;
+  lines.start_at(start);
+  while (const LogLine* below = lines.after(window.lines.back(), start.begin + max_bytes)) {
+    const LogLine& line = *below;
     auto next = may_start(line.text) ? find_start(line.text) : std::nullopt;
     window.interrupted = next && !next->kind->kind.follows;
     if (starts_dump(line.text) || window.interrupted || window.lines.size() >= max_lines ||

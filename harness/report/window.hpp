@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/report/context_lines.hpp"
 #include "harness/report/kinds.hpp"
 #include "harness/report/lines.hpp"
 
@@ -18,8 +19,8 @@ struct Window {
 };
 
 // From the start line to where the report stops looking like one, another crash of the same context
-// starts, or the bounds are reached.
-Window collect_window(std::string_view log, const LogLine& start);
+// starts, or the bounds are reached. Starts must come in the log's order.
+Window collect_window(ContextLines& lines, const LogLine& start);
 
 // What the lines of a trace say, in order, without uncertain frames.
 struct Trace {

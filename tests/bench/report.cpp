@@ -198,7 +198,7 @@ std::vector<std::function<Input()>> worst_inputs() {
       },
       [] {
         return Input{"9999 contexts with near-starts",
-                     numbered("[    1.000000][ T{}] INFO: x\n", size / 30)};
+                     numbered("[    1.000000][ T{}] WARNING: x\n", size / 30)};
       },
       [] {
         return Input{"crashes in 9999 contexts",
@@ -223,14 +223,30 @@ void worst() {
   }
 }
 
-// What the cap on reports allows a small log to cost at most: each report looks at a whole window
-// of other contexts' lines.
+// What the cap on reports allows a small log to cost at most, whatever its size: each report looks
+// at a whole window, of other contexts' lines or of its own.
 void most_reports() {
-  std::string log = numbered("[T{}] BUG: x\n", 100);
-  log += numbered("[T{}] a\n", (std::size_t{256} << 10) / 9);
-  const double seconds = seconds_of([&] { harness::parse_log(log); });
-  fmt::print("100 interleaved crashes in {} KiB: {:.1f} ms, {:.0f} MB/s\n", log.size() >> 10,
-             seconds * 1e3, megabytes(log.size()) / seconds);
+  std::string foreign = numbered("[T{}] BUG: x\n", 100);
+  foreign += numbered("[T{}] a\n", (std::size_t{256} << 10) / 9);
+  std::string short_lines;
+  std::string locks;
+  for (int i = 0; i < 100; ++i) {
+    short_lines += "BUG: x\n";
+    locks += "WARNING: possible circular locking dependency detected\n";
+    for (int line = 0; line < 598; ++line) {
+      short_lines += "{\n";
+      locks += " f+0x1/0x2\n";
+    }
+  }
+  for (const auto& [name, log] : {Input{"100 crashes over foreign lines", foreign},
+                                  Input{"100 crashes of 600 short lines", short_lines},
+                                  Input{"100 deadlocks of 600 frames", locks}}) {
+    std::size_t found = 0;
+    const double seconds =
+        seconds_of([&, &text = log] { found = harness::parse_log(text).size(); });
+    fmt::print("{:<34} {:6.0f} MB/s, {:.0f} ms for {} KiB, {} crashes\n", name,
+               megabytes(log.size()) / seconds, seconds * 1e3, log.size() >> 10, found);
+  }
 }
 
 void corpus(const fs::path& folder) {

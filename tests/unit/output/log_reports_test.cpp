@@ -12,24 +12,30 @@ using nlohmann::json;
 
 namespace {
 
-CrashReport example() {
-  CrashReport report;
+LoggedCrash example() {
+  LoggedCrash crash;
+  CrashReport& report = crash.report;
   report.title = "WARNING in f";
   report.alt_titles = {"bad-access in f"};
   report.type = "WARNING";
   report.frame = "f";
   report.start = 5;
   report.end = 90;
-  report.text = "bad \xff byte \x1b[31m <TASK> & \"x\"\n";
-  return report;
+  report.text = "raw\n";
+  crash.explained.text = "bad \xff byte \x1b[31m <TASK> & \"x\"\n";
+  return crash;
 }
 
 } // namespace
 
 TEST_CASE("a log's reports as JSON, whatever bytes it had") {
-  CrashReport report = example();
-  report.executor = ExecutorInfo{3, 77};
-  const std::string line = json_line(log_json({"a\xff.log", {report}}));
+  LoggedCrash crash = example();
+  crash.report.executor = ExecutorInfo{3, 77};
+  crash.explained.disassembly = "nop\n";
+  crash.explained.files = {"a/b.c"};
+  crash.explained.maintainers = {"A <a@b>"};
+  crash.explained.warnings = {"other release"};
+  const std::string line = json_line(log_json({"a\xff.log", {crash}}));
   CHECK(std::count(line.begin(), line.end(), '\n') == 1);
   CHECK(line.back() == '\n');
   const json value = json::parse(line);
@@ -47,44 +53,54 @@ TEST_CASE("a log's reports as JSON, whatever bytes it had") {
                                     {"executor", {{"proc", 3}, {"id", 77}}},
                                     {"start", 5},
                                     {"end", 90},
-                                    {"report", "bad \xef\xbf\xbd byte \x1b[31m <TASK> & \"x\"\n"}});
+                                    {"report", "bad \xef\xbf\xbd byte \x1b[31m <TASK> & \"x\"\n"},
+                                    {"disassembly", "nop\n"},
+                                    {"files", {"a/b.c"}},
+                                    {"maintainers", {"A <a@b>"}},
+                                    {"warnings", {"other release"}}});
 }
 
 TEST_CASE("what a report lacks is null, what a log lacks an empty list") {
-  const json empty = log_json({"-", {CrashReport{}}})["reports"][0];
-  for (const char* key : {"type", "frame", "corrupted_reason", "executor"})
+  const json empty = log_json({"-", {LoggedCrash{}}})["reports"][0];
+  for (const char* key : {"type", "frame", "corrupted_reason", "executor", "disassembly"})
     CHECK(empty[key].is_null());
   CHECK(empty["alt_titles"] == json::array());
   CHECK(log_json({"-", {}})["reports"] == json::array());
 }
 
 TEST_CASE("the crash to judge by comes first") {
-  const LogReports log = reports_of("x", "WARNING: CPU: 0 PID: 1 at a/b.c:1 f+0x1/0x2\n");
-  REQUIRE(log.reports.size() == 1);
+  const Decoder decoder{SymbolSources{}};
+  const LogReports log = reports_of("x", "WARNING: CPU: 0 PID: 1 at a/b.c:1 f+0x1/0x2\n", decoder);
+  REQUIRE(log.crashes.size() == 1);
   CHECK(log.crashed());
-  CHECK_FALSE(reports_of("x", "all is well\n").crashed());
-  CrashReport suppressed = example();
-  suppressed.suppressed = true;
+  CHECK(log.crashes[0].explained.text == log.crashes[0].report.text);
+  CHECK_FALSE(reports_of("x", "all is well\n", decoder).crashed());
+  LoggedCrash suppressed = example();
+  suppressed.report.suppressed = true;
   CHECK_FALSE(LogReports{"x", {suppressed}}.crashed());
   CHECK(LogReports{"x", {example(), suppressed}}.crashed());
 }
 
 TEST_CASE("text for a terminal holds no escape sequence") {
-  CrashReport report = example();
-  report.corrupted = true;
-  report.corrupted_reason = "no call trace in the report";
-  const std::string text = log_text({"a\x1b[2J.log", {report}});
+  LoggedCrash crash = example();
+  crash.report.corrupted = true;
+  crash.report.corrupted_reason = "no call trace in the report";
+  crash.explained.maintainers = {"A <a@b>"};
+  crash.explained.warnings = {"other \x1b[1mrelease"};
+  crash.explained.disassembly = "nop\n";
+  const std::string text = log_text({"a\x1b[2J.log", {crash}});
   CHECK(text == "a?[2J.log: WARNING in f\ntype: WARNING\nfunction: f\nalso: bad-access in f\n"
-                "corrupted: no call trace in the report\nbytes: 5 to 90\n\n"
-                "bad \xef\xbf\xbd byte ?[31m <TASK> & \"x\"\n\n");
+                "corrupted: no call trace in the report\nbytes: 5 to 90\n"
+                "maintainer: A <a@b>\nwarning: other ?[1mrelease\n\n"
+                "bad \xef\xbf\xbd byte ?[31m <TASK> & \"x\"\n\nnop\n\n");
   CHECK(log_text({"-", {}}) == "(standard input): no crash found\n");
 }
 
 TEST_CASE("a page escapes all that comes from a log") {
-  CrashReport report = example();
-  report.title = "<script>alert('1')</script>";
-  report.alt_titles = {"<b>"};
-  const std::string html = html_section({"<i>.log", {report}});
+  LoggedCrash crash = example();
+  crash.report.title = "<script>alert('1')</script>";
+  crash.report.alt_titles = {"<b>"};
+  const std::string html = html_section({"<i>.log", {crash}});
   CHECK(html.find("<script") == std::string::npos);
   CHECK(html.find("<i>") == std::string::npos);
   CHECK(html.find("<b>") == std::string::npos);

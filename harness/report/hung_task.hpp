@@ -68,4 +68,8 @@ struct HungTask {
 // linear time.
 std::optional<HungTask> read_hung_task(std::string_view report, std::string_view log = {});
 
+// A few lines for a developer: who waits for what and where, who holds it and how that is known.
+// Ends with a newline.
+std::string explain(const HungTask& hung);
+
 } // namespace harness

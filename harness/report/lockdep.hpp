@@ -102,4 +102,8 @@ struct LockdepReport {
 // those.
 std::optional<LockdepReport> read_lockdep(std::string_view text);
 
+// A few lines for a developer: what is wrong, who holds and wants what, the chain oldest first with
+// the functions that matter, the scenario. Ends with a newline.
+std::string explain(const LockdepReport& report);
+
 } // namespace harness

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "harness/report/lines.hpp"
+#include "harness/report/lockdep_words.hpp"
 #include "harness/report/split_lines.hpp"
 #include "harness/report/task_stack.hpp"
 #include "vmm/base/text.hpp"
@@ -16,105 +17,8 @@ namespace {
 constexpr std::size_t max_lines = 4096;
 constexpr std::size_t second_cpu = 16; // the column of CPU1 is 31, of the deepest CPU0 cell 4
 
-// What the following lines are about.
-enum class Part {
-  other,
-  ident, // the kernel's release, after the headline
-  wanted,
-  holding,
-  related,
-  missing, // the name of a lock that should be held
-  chain,
-  chain_of,
-  dependencies,
-  scenario,
-  held,
-  events,
-  backtrace,
-  end, // of the report
-};
-
-struct Headline {
-  std::string_view words;
-  LockdepKind kind;
-  std::string_view name;
-};
-constexpr Headline headlines[] = {
-    {"possible recursive locking detected", LockdepKind::recursive, "recursive"},
-    {"possible circular locking dependency detected", LockdepKind::circular, "circular"},
-    {"possible irq lock inversion dependency detected", LockdepKind::irq_inversion,
-     "irq-inversion"},
-    {"-unsafe lock order detected", LockdepKind::irq_order, "irq-order"},
-    {"inconsistent lock state", LockdepKind::inconsistent_state, "inconsistent-state"},
-    {"bad unlock balance detected", LockdepKind::bad_unlock, "bad-unlock"},
-    {"bad contention detected", LockdepKind::bad_contention, "bad-contention"},
-    {"held lock freed", LockdepKind::held_lock_freed, "held-lock-freed"},
-    {"lock held when returning to user space", LockdepKind::held_to_user, "held-to-user"},
-    {"still has locks held", LockdepKind::still_held, "still-held"},
-    {"ested lock was not taken", LockdepKind::nested_not_taken, "nested-not-taken"},
-    {"nvalid wait context", LockdepKind::wait_context, "wait-context"},
-    {"suspicious RCU usage", LockdepKind::suspicious_rcu, "suspicious-rcu"},
-    {"trying to register non-static key", LockdepKind::non_static_key, "non-static-key"},
-    {"chain_key collision", LockdepKind::chain_collision, "chain-collision"},
-};
-
-// Words of a line that say what it and the next ones are about. The first that match count.
-struct Phrase {
-  std::string_view words;
-  Part part;
-  bool names_task = false; // "name/12 " or "name/12 [HC0[0]:SC0[0]:HE1:SE1] " stands before them
-};
-constexpr Phrase phrases[] = {
-    {" is trying to acquire lock:", Part::wanted, true},
-    {" is trying to acquire:", Part::wanted, true},
-    {" is trying to lock:", Part::wanted, true},
-    {" is trying to release lock (", Part::wanted, true},
-    {" is trying to contend lock (", Part::wanted, true},
-    {" just changed the state of lock:", Part::wanted, true},
-    {"] takes:", Part::wanted, true},
-    {" is freeing memory ", Part::wanted, true},
-    {" is leaving the kernel with locks still held", Part::other, true},
-    {": Hash chain already cached", Part::other, true},
-    {"but task is already holding lock:", Part::holding},
-    {"and this task is already holding:", Part::holding},
-    {"but this task is not holding:", Part::missing},
-    {"which would create a new lock dependency:", Part::other},
-    {"but this lock took another, ", Part::related},
-    {"but this lock was taken by another, ", Part::related},
-    {"but this new dependency connects a ", Part::related},
-    {"-irq-unsafe lock:", Part::related}, // "to a SOFTIRQ-irq-unsafe lock:"
-    {"... which became ", Part::related},
-    {" state was registered at:", Part::related},
-    {"the existing dependency chain ", Part::chain},
-    {"Chain exists of:", Part::chain_of},
-    {"unsafe locking scenario:", Part::scenario},
-    {"irq event stamp: ", Part::events},
-    {"other info that might help us debug this:", Part::other},
-    {"stack backtrace:", Part::backtrace},
-};
-
 bool contains(std::string_view text, std::string_view words) {
   return text.find(words) != std::string_view::npos;
-}
-
-std::optional<LockdepKind> headline_kind(std::string_view text) {
-  if (!contains(text, "WARNING: ") && !contains(text, "INFO: ") && !contains(text, "BUG: "))
-    return {};
-  for (const Headline& headline : headlines)
-    if (contains(text, headline.words))
-      return headline.kind;
-  return {};
-}
-
-// Without "WARNING: ", "[ INFO: " and " ]".
-std::string_view headline_words(std::string_view text) {
-  std::size_t colon = text.find(": ");
-  text = base::trim(text.substr(colon + 2));
-  if (text.ends_with(']'))
-    text = base::trim(text.substr(0, text.size() - 1));
-  while (text.ends_with('!') || text.ends_with('.'))
-    text.remove_suffix(1);
-  return text;
 }
 
 // "name/12" before at, without the "[HC0[0]:..." of interrupt reports.
@@ -140,7 +44,7 @@ class Reader {
         report_.task = std::move(*task);
   }
 
-  bool done() const { return part_ == Part::end; }
+  bool done() const { return part_ == LockdepPart::end; }
   LockdepReport take() { return std::move(report_); }
 
   void read(std::string_view line) {
@@ -150,34 +54,31 @@ class Reader {
     bool after = !report_.backtrace.empty();
     if (after && starts_with_one(text, {"INFO: ", "BUG: ", "WARNING: ", "---[ end", "Kernel panic",
                                         "------------[ cut"}))
-      part_ = Part::end;
+      part_ = LockdepPart::end;
     else if (!starts_list(text) && !starts_part(text))
       add(line, text);
   }
 
  private:
   bool starts_part(std::string_view text) {
-    for (const Phrase& phrase : phrases) {
-      std::size_t at = text.find(phrase.words);
-      if (at == std::string_view::npos)
-        continue;
-      enter(phrase, text, at);
-      return true;
-    }
-    return false;
+    std::size_t at = 0;
+    const LockdepPhrase* phrase = find_phrase(text, at);
+    if (phrase)
+      enter(*phrase, text, at);
+    return phrase != nullptr;
   }
 
-  void enter(const Phrase& phrase, std::string_view text, std::size_t at) {
+  void enter(const LockdepPhrase& phrase, std::string_view text, std::size_t at) {
     if (auto task = phrase.names_task ? task_before(text, at) : std::nullopt)
       report_.task = std::move(*task);
     part_ = phrase.part;
-    if (part_ == Part::wanted && text.ends_with(") at:"))
+    if (part_ == LockdepPart::wanted && text.ends_with(") at:"))
       name_wanted(text.substr(at + phrase.words.size()));
     bool same_lock = phrase.words.starts_with("... which") && !report_.related.empty();
-    if ((part_ == Part::related && !same_lock) || part_ == Part::missing)
+    if ((part_ == LockdepPart::related && !same_lock) || part_ == LockdepPart::missing)
       report_.related.push_back({std::string(text), {}, {}});
-    if (part_ == Part::backtrace && !report_.backtrace.empty())
-      part_ = Part::other;
+    if (part_ == LockdepPart::backtrace && !report_.backtrace.empty())
+      part_ = LockdepPart::other;
   }
 
   // "&vq->mutex) at:": a lock that is only named.
@@ -192,22 +93,23 @@ class Reader {
       if (report_.task.name.empty())
         report_.task = held->task;
       report_.held.push_back(std::move(*held));
-      part_ = Part::held;
+      part_ = LockdepPart::held;
       return true;
     }
     if (text.starts_with("the dependencies between ") ||
         text.starts_with("the shortest dependencies between ")) {
       report_.dependencies.push_back({std::string(text), {}});
-      part_ = Part::dependencies;
+      part_ = LockdepPart::dependencies;
       return true;
     }
     // The second half of "the dependencies between the lock to be acquired and ...".
-    if (part_ == Part::dependencies && text.starts_with("and ") && text.ends_with(" lock:")) {
+    if (part_ == LockdepPart::dependencies && text.starts_with("and ") &&
+        text.ends_with(" lock:")) {
       report_.dependencies.back().says += " " + std::string(text);
       return true;
     }
     if (text == "Call Trace:" || text == "Call trace:") {
-      part_ = report_.backtrace.empty() ? Part::backtrace : Part::other;
+      part_ = report_.backtrace.empty() ? LockdepPart::backtrace : LockdepPart::other;
       return true;
     }
     return false;
@@ -215,32 +117,32 @@ class Reader {
 
   void add(std::string_view line, std::string_view text) {
     switch (part_) {
-    case Part::ident:
+    case LockdepPart::ident:
       return add_ident(text);
-    case Part::wanted:
+    case LockdepPart::wanted:
       return add_to(report_.wanted, text);
-    case Part::holding:
+    case LockdepPart::holding:
       return add_to(report_.holding, text);
-    case Part::related:
+    case LockdepPart::related:
       return add_related(text);
-    case Part::missing:
+    case LockdepPart::missing:
       return add_missing(text);
-    case Part::chain:
+    case LockdepPart::chain:
       return add_chain(text);
-    case Part::chain_of:
+    case LockdepPart::chain_of:
       return add_chain_of(text);
-    case Part::dependencies:
+    case LockdepPart::dependencies:
       return add_dependency(text);
-    case Part::scenario:
+    case LockdepPart::scenario:
       return add_scenario(line, text);
-    case Part::held:
+    case LockdepPart::held:
       return add_held(text);
-    case Part::events:
+    case LockdepPart::events:
       return add_event(text);
-    case Part::backtrace:
+    case LockdepPart::backtrace:
       return add_backtrace(text);
-    case Part::other:
-    case Part::end:
+    case LockdepPart::other:
+    case LockdepPart::end:
       return add_other(text);
     }
   }
@@ -249,7 +151,7 @@ class Reader {
     if (!contains(text, "ainted"))
       return add_other(text);
     report_.kernel = text.substr(0, text.find(' '));
-    part_ = Part::other;
+    part_ = LockdepPart::other;
   }
 
   // A lock's line, or a place alone where the lock was only named.
@@ -282,7 +184,7 @@ class Reader {
   void add_missing(std::string_view text) {
     if (!contains(text, " "))
       report_.related.back().lock.name = text;
-    part_ = Part::other;
+    part_ = LockdepPart::other;
   }
 
   // "-> #1 (&dev->mutex){+.+.}:" or a frame of the last one.
@@ -309,7 +211,7 @@ class Reader {
         break;
       text.remove_prefix(end + arrow.size());
     }
-    part_ = Part::other;
+    part_ = LockdepPart::other;
   }
 
   // "-> (class){..} ops: 3 {", "IN-HARDIRQ-W at:", "... acquired at:", and frames.
@@ -330,7 +232,7 @@ class Reader {
 
   void add_scenario(std::string_view line, std::string_view text) {
     if (text.starts_with("*** DEADLOCK ***")) {
-      part_ = Part::other;
+      part_ = LockdepPart::other;
       return;
     }
     if (!starts_with_one(text, {"lock(", "rlock(", "sync(", "local_irq_", "<Interrupt>"}))
@@ -379,7 +281,7 @@ class Reader {
     if (auto heading = read_stack_heading(text); heading && report_.task.name.empty())
       report_.task = std::move(heading->task);
     else if (!report_.backtrace.empty() && starts_with_one(text, {"RIP: 0033", "</TASK>"}))
-      part_ = Part::other;
+      part_ = LockdepPart::other;
   }
 
   void add_other(std::string_view text) {
@@ -407,17 +309,10 @@ class Reader {
   }
 
   LockdepReport report_;
-  Part part_ = Part::ident;
+  LockdepPart part_ = LockdepPart::ident;
 };
 
 } // namespace
-
-std::string_view kind_name(LockdepKind kind) {
-  for (const Headline& headline : headlines)
-    if (headline.kind == kind)
-      return headline.name;
-  return "";
-}
 
 std::optional<LockdepReport> read_lockdep(std::string_view text) {
   std::optional<Reader> reader;

@@ -68,7 +68,8 @@ std::string html_section(const LogReports& log) {
     for (const std::string& fact : facts_of(crash))
       html += fmt::format("<li>{}</li>\n", escaped(fact));
     html += "</ul>\n";
-    for (const std::string& part : {crash.explained.text, crash.explained.disassembly})
+    for (const std::string& part :
+         {locks_text(crash), crash.explained.text, crash.explained.disassembly})
       if (!part.empty())
         html += fmt::format("<pre>{}</pre>\n", escaped(part));
     html += "</article>\n";

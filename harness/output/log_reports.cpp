@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/output/lock_json.hpp"
 #include "vmm/base/text.hpp"
 
 namespace harness {
@@ -39,7 +40,9 @@ json crash_json(const LoggedCrash& crash) {
           {"disassembly", or_null(crash.explained.disassembly)},
           {"files", crash.explained.files},
           {"maintainers", crash.explained.maintainers},
-          {"warnings", crash.explained.warnings}};
+          {"warnings", crash.explained.warnings},
+          {"lockdep", crash.lockdep ? to_json(*crash.lockdep) : json(nullptr)},
+          {"hung_task", crash.hung_task ? to_json(*crash.hung_task) : json(nullptr)}};
 }
 
 } // namespace
@@ -48,7 +51,12 @@ LogReports reports_of(const std::string& file, std::string_view log, const Decod
   LogReports found{file, {}};
   for (CrashReport& report : parse_log(log)) {
     ExplainedReport explained = decoder.explain(report, log);
-    found.crashes.push_back({std::move(report), std::move(explained)});
+    LoggedCrash crash{std::move(report), std::move(explained), {}, {}};
+    if (crash.report.type == "LOCKDEP")
+      crash.lockdep = read_lockdep(crash.explained.text);
+    if (crash.report.type == "HANG")
+      crash.hung_task = read_hung_task(crash.explained.text, log);
+    found.crashes.push_back(std::move(crash));
   }
   const auto real = std::find_if(found.crashes.begin(), found.crashes.end(),
                                  [](const LoggedCrash& crash) { return !crash.report.suppressed; });
@@ -88,6 +96,12 @@ std::vector<std::string> facts_of(const LoggedCrash& crash) {
   return facts;
 }
 
+std::string locks_text(const LoggedCrash& crash) {
+  return base::printable(crash.lockdep     ? explain(*crash.lockdep)
+                         : crash.hung_task ? explain(*crash.hung_task)
+                                           : "");
+}
+
 std::string log_text(const LogReports& log) {
   const std::string file = shown_name(log);
   if (log.crashes.empty())
@@ -97,7 +111,8 @@ std::string log_text(const LogReports& log) {
     text += fmt::format("{}: {}\n", file, base::printable(crash.report.title));
     for (const std::string& fact : facts_of(crash))
       text += fact + "\n";
-    for (const std::string& part : {crash.explained.text, crash.explained.disassembly})
+    for (const std::string& part :
+         {locks_text(crash), crash.explained.text, crash.explained.disassembly})
       if (!part.empty())
         text += "\n" + base::printable(part);
     text += "\n";

@@ -1,6 +1,7 @@
 // The crashes of console logs, told as text, JSON and HTML.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,12 +10,16 @@
 
 #include "harness/report/crash.hpp"
 #include "harness/report/decoder.hpp"
+#include "harness/report/hung_task.hpp"
+#include "harness/report/lockdep.hpp"
 
 namespace harness {
 
 struct LoggedCrash {
   CrashReport report;
   ExplainedReport explained;
+  std::optional<LockdepReport> lockdep;
+  std::optional<HungTask> hung_task;
 };
 
 // What one console log holds.
@@ -33,6 +38,10 @@ LogReports reports_of(const std::string& file, std::string_view log, const Decod
 // For people; printable.
 std::string shown_name(const LogReports& log);
 
+// Who holds and wants which locks, in a few printable lines; empty where the crash says nothing of
+// it.
+std::string locks_text(const LoggedCrash& crash);
+
 // What is known of a crash beside its title and the report, a printable line each.
 std::vector<std::string> facts_of(const LoggedCrash& crash);
 
@@ -42,9 +51,9 @@ std::string log_text(const LogReports& log);
 
 // {"schema": 1, "file": "...", "reports": [{"title", "alt_titles": [], "type", "frame",
 //  "corrupted", "corrupted_reason", "suppressed", "panicked", "executor": {"proc", "id"}, "start",
-//  "end", "report", "disassembly", "files": [], "maintainers": [], "warnings": []}]}. null for a
-// type, frame, reason, executor or disassembly that is not there; start and end are byte offsets
-// into the log.
+//  "end", "report", "disassembly", "files": [], "maintainers": [], "warnings": [], "lockdep",
+//  "hung_task"}]}. null for what is not there; start and end are byte offsets into the log; the
+// last two are told in lock_json.hpp.
 nlohmann::json log_json(const LogReports& log);
 
 // A page that needs nothing else: a head, a section a log, a foot. Everything from a log is

@@ -6,6 +6,7 @@
 
 #include "harness/output/json.hpp"
 #include "harness/output/log_reports.hpp"
+#include "vmm/base/files.hpp"
 
 using namespace harness;
 using nlohmann::json;
@@ -57,12 +58,28 @@ TEST_CASE("a log's reports as JSON, whatever bytes it had") {
                                     {"disassembly", "nop\n"},
                                     {"files", {"a/b.c"}},
                                     {"maintainers", {"A <a@b>"}},
-                                    {"warnings", {"other release"}}});
+                                    {"warnings", {"other release"}},
+                                    {"lockdep", nullptr},
+                                    {"hung_task", nullptr}});
+}
+
+TEST_CASE("a lock report is told as data and in words, its report below them") {
+  const Decoder decoder{SymbolSources{}};
+  const std::string golden =
+      base::read_file(KREPRO_TEST_DATA "/report/v6.1-lockdep-recursive-captured.log");
+  const LogReports log = reports_of("x", golden.substr(golden.find("\n\n") + 2), decoder);
+  const json value = log_json(log)["reports"][0];
+  CHECK(value["lockdep"]["kind"] == "recursive");
+  CHECK(value["lockdep"]["wanted"]["name"] == "&vq->mutex");
+  CHECK(value["hung_task"].is_null());
+  CHECK(log_text(log).find("init/34 wants &vq->mutex at ") != std::string::npos);
+  CHECK(html_section(log).find("init/34 wants &amp;vq-&gt;mutex at ") != std::string::npos);
 }
 
 TEST_CASE("what a report lacks is null, what a log lacks an empty list") {
   const json empty = log_json({"-", {LoggedCrash{}}})["reports"][0];
-  for (const char* key : {"type", "frame", "corrupted_reason", "executor", "disassembly"})
+  for (const char* key :
+       {"type", "frame", "corrupted_reason", "executor", "disassembly", "lockdep", "hung_task"})
     CHECK(empty[key].is_null());
   CHECK(empty["alt_titles"] == json::array());
   CHECK(log_json({"-", {}})["reports"] == json::array());

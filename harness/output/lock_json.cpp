@@ -83,13 +83,11 @@ std::string state_text(const TaskStack& stack) {
 }
 
 json holder_json(const LockHolder& holder) {
-  return {{"task", task_json(holder.task)},
-          {"evidence", evidence_name(holder.evidence)},
-          {"same_instance", holder.same_instance},
-          {"hung", holder.hung},
-          {"entered", list_json(holder.entered, lock_json)},
-          {"state", state_text(holder.stack)},
-          {"stack", stack_json(holder.stack.frames)}};
+  return {
+      {"task", task_json(holder.task)},        {"evidence", evidence_name(holder.evidence)},
+      {"same_instance", holder.same_instance}, {"hung", holder.hung},
+      {"deadlock", holder.deadlock},           {"entered", list_json(holder.entered, lock_json)},
+      {"state", state_text(holder.stack)},     {"stack", stack_json(holder.stack.frames)}};
 }
 
 json blocker_json(const Blocker& blocker) {

@@ -139,6 +139,8 @@ void holder_lines(Out out, const HungTask& hung, const LockHolder& holder) {
     fmt::format_to(out, "    {} {}\n", &lock == &holder.entered.back() ? last_verb(holder) : "has",
                    lock_text(lock));
   stack_lines(out, holder.stack.frames, Skip::wait);
+  if (holder.deadlock)
+    fmt::format_to(out, "deadlock: each waits for a lock that the other has\n");
 }
 
 void task_list(Out out, std::string_view words, const std::vector<TaskId>& tasks) {

@@ -59,7 +59,18 @@ class Search {
       holder.entered = *locks;
     if (const TaskStack* stack = tasks_.stack_of(task))
       holder.stack = *stack;
+    holder.deadlock = waits_for_hung(holder);
     hung_.holders.push_back(std::move(holder));
+  }
+
+  // The last lock of a holder that waits is one of those the hung task has.
+  bool waits_for_hung(const LockHolder& holder) const {
+    if (!hung_.waits_for || holder.task.pid == hung_.task.pid || holder.entered.empty() ||
+        lock_wait(holder.stack.frames).empty())
+      return false;
+    const Lock& wanted = holder.entered.back();
+    return std::any_of(hung_.entered.begin(), hung_.entered.end() - 1,
+                       [&](const Lock& lock) { return surely_same(lock, wanted); });
   }
 
   void look_at(const HeldLocks& held) {

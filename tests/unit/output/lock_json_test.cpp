@@ -72,6 +72,7 @@ TEST_CASE("JSON of a hung task") {
   REQUIRE(value["holders"].size() == 1);
   CHECK(value["holders"][0]["evidence"] == "named");
   CHECK(value["holders"][0]["same_instance"] == true);
+  CHECK(value["holders"][0]["deadlock"] == false);
   CHECK(value["holders"][0]["state"] == "S");
   CHECK(value["holders"][0]["stack"].size() == 9);
   CHECK(value["waiters"] == json::array());

@@ -150,7 +150,23 @@ TEST_CASE("hung task: the rest of the log tells the holder from those that wait"
   CHECK(third.task.pid == 503);
   CHECK(third.waits_in.empty());
   CHECK(third.entered.size() == 1);
+  CHECK(third.others.size() == 2);
   CHECK(third.holders.empty());
+}
+
+TEST_CASE("hung task: two tasks that wait for each other") {
+  HungTask first = golden("v6.9-hung-task-abba", 0);
+  REQUIRE(first.holders.size() == 1);
+  CHECK(first.holders[0].task.name == "ring-out");
+  CHECK(first.holders[0].evidence == Evidence::took_more);
+  CHECK(first.holders[0].hung);
+  CHECK(first.holders[0].deadlock);
+  HungTask second = golden("v6.9-hung-task-abba", 1);
+  CHECK(second.task.name == "ring-out");
+  REQUIRE(second.holders.size() == 1);
+  CHECK(second.holders[0].task == first.task);
+  CHECK(second.holders[0].deadlock);
+  CHECK_FALSE(golden("v5.19-hung-task-three-waiters").holders.front().deadlock);
 }
 
 TEST_CASE("hung task: evidence from the list of locks") {

@@ -123,6 +123,7 @@ json to_json(const HungTask& hung) {
           {"state", state_text(hung.stack)},
           {"workqueue", hung.stack.workqueue},
           {"stack", stack_json(hung.stack.frames)},
+          {"stale", stack_json(hung.stack.stale)},
           {"blocker", optional_json(hung.blocker, blocker_json)},
           {"locks_shown", hung.locks_shown},
           {"entered", list_json(hung.entered, lock_json)},

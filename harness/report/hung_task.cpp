@@ -155,6 +155,8 @@ class Reader {
       stack_open_ = false;
     else if (auto place = read_place(text))
       stack.frames.push_back(std::move(*place));
+    else if (auto stale = read_stale_place(text))
+      stack.stale.push_back(std::move(*stale));
     else if (auto ip = parse_ip(text); ip && stack.frames.empty())
       stack.frames.push_back({std::string(ip->function), ip->offset, {}, {}, 0, false});
   }

@@ -83,5 +83,6 @@ TEST_CASE("JSON of a hung task") {
   CHECK(other["blocker"].is_null());
   CHECK(other["waits_for"].is_null());
   CHECK(other["holders"] == json::array());
+  CHECK(other["stale"] == json::array());
   CHECK(other["workqueue"] == "events_unbound ring_drain_work");
 }

@@ -83,13 +83,11 @@ std::string state_text(const TaskStack& stack) {
 }
 
 json holder_json(const LockHolder& holder) {
-  return {{"task", task_json(holder.task)},
-          {"evidence", evidence_name(holder.evidence)},
-          {"same_instance", holder.same_instance},
-          {"hung", holder.hung},
-          {"entered", list_json(holder.entered, lock_json)},
-          {"state", state_text(holder.stack)},
-          {"stack", stack_json(holder.stack.frames)}};
+  return {
+      {"task", task_json(holder.task)},        {"evidence", evidence_name(holder.evidence)},
+      {"same_instance", holder.same_instance}, {"hung", holder.hung},
+      {"deadlock", holder.deadlock},           {"entered", list_json(holder.entered, lock_json)},
+      {"state", state_text(holder.stack)},     {"stack", stack_json(holder.stack.frames)}};
 }
 
 json blocker_json(const Blocker& blocker) {
@@ -125,6 +123,7 @@ json to_json(const HungTask& hung) {
           {"state", state_text(hung.stack)},
           {"workqueue", hung.stack.workqueue},
           {"stack", stack_json(hung.stack.frames)},
+          {"stale", stack_json(hung.stack.stale)},
           {"blocker", optional_json(hung.blocker, blocker_json)},
           {"locks_shown", hung.locks_shown},
           {"entered", list_json(hung.entered, lock_json)},

@@ -21,11 +21,11 @@ namespace harness {
 //  "rcu": {"file", "line", "message"} or null}
 nlohmann::json to_json(const LockdepReport& report);
 
-// {"task": TASK, "seconds", "kernel", "state", "workqueue", "stack": STACK,
+// {"task": TASK, "seconds", "kernel", "state", "workqueue", "stack": STACK, "stale": STACK,
 //  "blocker": {"kind", "owner": TASK or null} or null, "locks_shown", "entered": [LOCK],
 //  "others": [TASK], "waits_in", "waits_for": LOCK or null, "waiters": [TASK],
-//  "holders": [{"task": TASK, "evidence": "took-more", "same_instance", "hung", "entered": [LOCK],
-//               "state", "stack": STACK}]}
+//  "holders": [{"task": TASK, "evidence": "took-more", "same_instance", "hung", "deadlock",
+//               "entered": [LOCK], "state", "stack": STACK, "stale": STACK}]}
 nlohmann::json to_json(const HungTask& hung);
 
 } // namespace harness

@@ -120,9 +120,9 @@ std::string_view evidence_text(Evidence evidence) {
 
 // What a task does with the last lock it entered.
 std::string_view last_verb(const LockHolder& holder) {
-  if (holder.stack.frames.empty())
+  if (holder.stack.frames.size() + holder.stack.stale.size() == 0)
     return "has or waits for";
-  return lock_wait(holder.stack.frames).empty() ? "has" : "waits for";
+  return lock_wait(holder.stack).empty() ? "has" : "waits for";
 }
 
 void holder_lines(Out out, const HungTask& hung, const LockHolder& holder) {
@@ -139,6 +139,8 @@ void holder_lines(Out out, const HungTask& hung, const LockHolder& holder) {
     fmt::format_to(out, "    {} {}\n", &lock == &holder.entered.back() ? last_verb(holder) : "has",
                    lock_text(lock));
   stack_lines(out, holder.stack.frames, Skip::wait);
+  if (holder.deadlock)
+    fmt::format_to(out, "deadlock: each waits for a lock that the other has\n");
 }
 
 void task_list(Out out, std::string_view words, const std::vector<TaskId>& tasks) {
@@ -192,7 +194,7 @@ std::string explain(const HungTask& hung) {
     fmt::format_to(out, "waits for a {}\n", hung.blocker->kind);
   else if (!hung.waits_in.empty())
     fmt::format_to(out, "waits for a lock in {}; the log does not show which\n", hung.waits_in);
-  else if (hung.stack.frames.empty())
+  else if (hung.stack.frames.size() + hung.stack.stale.size() == 0)
     fmt::format_to(out, "the log does not show its stack\n");
   else
     fmt::format_to(out, "waits for no lock that lockdep watches\n");

@@ -59,7 +59,18 @@ class Search {
       holder.entered = *locks;
     if (const TaskStack* stack = tasks_.stack_of(task))
       holder.stack = *stack;
+    holder.deadlock = waits_for_hung(holder);
     hung_.holders.push_back(std::move(holder));
+  }
+
+  // The last lock of a holder that waits is one of those the hung task has.
+  bool waits_for_hung(const LockHolder& holder) const {
+    if (!hung_.waits_for || holder.task.pid == hung_.task.pid || holder.entered.empty() ||
+        lock_wait(holder.stack).empty())
+      return false;
+    const Lock& wanted = holder.entered.back();
+    return std::any_of(hung_.entered.begin(), hung_.entered.end() - 1,
+                       [&](const Lock& lock) { return surely_same(lock, wanted); });
   }
 
   void look_at(const HeldLocks& held) {
@@ -76,12 +87,12 @@ class Search {
     const TaskStack* stack = tasks_.stack_of(held.task);
     if (found + 1 != held.locks.end())
       add(held.task, Evidence::took_more, same);
-    else if (!stack)
-      unsure_.push_back({held.task, same});
-    else if (lock_wait(stack->frames).empty())
-      add(held.task, Evidence::not_waiting, same);
-    else
+    else if (stack && !lock_wait(*stack).empty())
       hung_.waiters.push_back(held.task);
+    else if (!stack || stack->frames.empty())
+      unsure_.push_back({held.task, same});
+    else
+      add(held.task, Evidence::not_waiting, same);
   }
 
   // The tasks with the lock as their last entry and without a stack.
@@ -116,7 +127,7 @@ class Search {
 
 void ShownTasks::sort() {
   for (std::size_t i = 0; i < stacks_.size(); ++i)
-    if (!stacks_[i].frames.empty())
+    if (stacks_[i].frames.size() + stacks_[i].stale.size() != 0)
       stack_at_.emplace(stacks_[i].task.pid, i);
   for (std::size_t i = 0; i < held_.size(); ++i)
     held_at_.emplace(held_[i].task.pid, i);
@@ -138,7 +149,7 @@ void conclude(HungTask& hung, const ShownTasks& tasks) {
     hung.stack = *stack;
   if (const auto* locks = tasks.locks_of(hung.task))
     hung.entered = *locks;
-  hung.waits_in = lock_wait(hung.stack.frames);
+  hung.waits_in = lock_wait(hung.stack);
   if (!hung.waits_in.empty() && !hung.entered.empty())
     hung.waits_for = hung.entered.back();
   Search(hung, tasks).run();

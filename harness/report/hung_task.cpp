@@ -110,6 +110,16 @@ class Reader {
     return true;
   }
 
+  // The reports of the same round that come before this task's: only stacks are taken from there.
+  void read_earlier(std::string_view line) {
+    std::string_view text = base::trim(line);
+    stack_open_ = stack_open_ && !text.starts_with(start_words);
+    if (auto heading = read_heading(text); heading && !(heading->task == hung_.task))
+      hung_.others.push_back(std::move(heading->task));
+    else
+      read_stack(text);
+  }
+
   HungTask take(ShownTasks& tasks) {
     tasks = std::move(tasks_);
     return std::move(hung_);
@@ -145,6 +155,8 @@ class Reader {
       stack_open_ = false;
     else if (auto place = read_place(text))
       stack.frames.push_back(std::move(*place));
+    else if (auto stale = read_stale_place(text))
+      stack.stale.push_back(std::move(*stale));
     else if (auto ip = parse_ip(text); ip && stack.frames.empty())
       stack.frames.push_back({std::string(ip->function), ip->offset, {}, {}, 0, false});
   }
@@ -157,20 +169,28 @@ class Reader {
 
 struct Found {
   Heading heading;
-  std::size_t at = 0; // where its line starts
+  std::size_t at = 0;    // where its line starts
+  std::size_t round = 0; // where the first heading after the last list of locks starts
 };
 
 // The first heading of text, or the first that is the same as one; nothing where there is none.
 std::optional<Found> find_heading(std::string_view text, const Heading* one) {
+  constexpr std::size_t none = std::string_view::npos;
+  std::size_t round = none;
   for (std::size_t at = 0; at < text.size();) {
     std::size_t begin = at;
     at = std::min(text.find('\n', at), text.size() - 1) + 1;
     std::string_view raw = text.substr(begin, std::min(at - begin, max_line_bytes));
-    if (raw.find(start_words) == std::string_view::npos)
+    if (raw.find(list_words) != none)
+      round = none;
+    if (raw.find(start_words) == none)
       continue;
     auto heading = read_heading(line_at(text, begin).text);
-    if (heading && (!one || (heading->task == one->task && heading->seconds == one->seconds)))
-      return Found{std::move(*heading), begin};
+    if (!heading)
+      continue;
+    round = std::min(round, begin);
+    if (!one || (heading->task == one->task && heading->seconds == one->seconds))
+      return Found{std::move(*heading), begin, round};
   }
   return {};
 }
@@ -189,11 +209,18 @@ std::optional<HungTask> read_hung_task(std::string_view report, std::string_view
   Reader reader(found->heading);
   LogLine first = line_at(text, found->at);
   std::size_t at = first.end;
-  for (std::size_t lines = 0; at < text.size() && lines < max_lines; ++lines) {
+  std::size_t lines = 0;
+  for (; at < text.size() && lines < max_lines; ++lines) {
     LogLine line = line_at(text, at);
     at = line.end;
     if (line.context == first.context && !reader.read(line.text))
       break;
+  }
+  for (at = found->round; at < found->at && lines < max_lines; ++lines) {
+    LogLine line = line_at(text, at);
+    at = line.end;
+    if (line.context == first.context)
+      reader.read_earlier(line.text);
   }
   ShownTasks tasks;
   HungTask hung = reader.take(tasks);

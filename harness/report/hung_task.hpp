@@ -38,6 +38,7 @@ struct LockHolder {
   Evidence evidence = Evidence::one_of;
   bool same_instance = false; // false: only the class is known to be the same, or nothing
   bool hung = false;          // the log reports it as hung too
+  bool deadlock = false;      // it sleeps in a lock function, for a lock that the hung task has
   std::vector<Lock> entered;  // all the locks it entered; empty where the log does not show them
   TaskStack stack;            // no frames where the log does not show it
 };
@@ -51,7 +52,7 @@ struct HungTask {
   std::optional<Blocker> blocker;
   bool locks_shown = false;   // the log has "Showing all locks held in the system"
   std::vector<Lock> entered;  // its locks in that list, the one it waits for included
-  std::vector<TaskId> others; // further tasks that the log reports as hung, up to that list
+  std::vector<TaskId> others; // the other tasks that the log reports as hung before that list
 
   // Concluded from those.
   std::string waits_in;            // the lock function it sleeps in; empty: it waits for no lock
@@ -64,7 +65,7 @@ struct HungTask {
 // fine). log: the whole console, where it is at hand; the lists after the task's own stack are then
 // taken from there, since a report is cut after some hundred lines. Nothing where report has no
 // line "INFO: task name:12 blocked for more than 120 seconds". Any bytes are accepted; never throws
-// on content. Looks for the report in the whole log, and reads at most 65536 lines from there, in
+// on content. Looks for the report in the whole log, and reads at most 65536 lines around it, in
 // linear time.
 std::optional<HungTask> read_hung_task(std::string_view report, std::string_view log = {});
 

@@ -67,11 +67,9 @@ std::string_view after_index(std::string_view text) {
   return base::trim(text.substr(colon + 1));
 }
 
-} // namespace
-
-std::optional<CodePlace> read_place(std::string_view text) {
+std::optional<CodePlace> frame_place(std::string_view text, bool certain) {
   auto frame = parse_frame(text);
-  if (!frame || !frame->certain)
+  if (!frame || frame->certain != certain)
     return {};
   CodePlace place;
   place.function = frame->function;
@@ -79,6 +77,14 @@ std::optional<CodePlace> read_place(std::string_view text) {
   place.inlined = frame->inlined;
   read_rest(text.substr(frame->name_end), place);
   return place;
+}
+
+} // namespace
+
+std::optional<CodePlace> read_place(std::string_view text) { return frame_place(text, true); }
+
+std::optional<CodePlace> read_stale_place(std::string_view text) {
+  return frame_place(text, false);
 }
 
 std::optional<TaskId> read_task(std::string_view text) {

@@ -57,6 +57,8 @@ struct HeldLocks {
 // A frame of a stack in a form of parse_frame, with " file:line" and " [module]" after it; nothing
 // for other lines and for stale words.
 std::optional<CodePlace> read_place(std::string_view text);
+// The same for stale words only.
+std::optional<CodePlace> read_stale_place(std::string_view text);
 
 // "name/12"; a name may hold slashes and spaces.
 std::optional<TaskId> read_task(std::string_view text);

@@ -132,8 +132,8 @@ std::optional<TaskId> read_task_colon(std::string_view text) {
   return TaskId{std::string(text.substr(0, colon)), *pid};
 }
 
-std::string lock_wait(const CodeStack& frames) {
-  for (const CodePlace& place : frames) {
+std::string lock_wait(const TaskStack& stack) {
+  for (const CodePlace& place : stack.frames.empty() ? stack.stale : stack.frames) {
     std::string_view name = plain_name(place.function);
     if (is_lock(name))
       return std::string(name);

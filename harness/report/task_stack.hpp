@@ -14,6 +14,7 @@ struct TaskStack {
   char state = 0;        // 'D', 'S', 'R', ... of /proc/PID/status; 0: not shown
   std::string workqueue; // of a kworker: "events_unbound ring_drain_work"; empty: not shown
   CodeStack frames;
+  CodeStack stale; // words of the stack that may be old; the only ones where unwinding failed
 };
 
 // The first line of a stack: "task:name state:D stack:0 pid:32 ..." and, before v5.11,
@@ -26,7 +27,7 @@ std::optional<TaskStack> read_stack_heading(std::string_view text);
 std::optional<TaskId> read_task_colon(std::string_view text);
 
 // The function that a sleeping task's stack waits for a lock in ("__mutex_lock"), one that lockdep
-// watches; empty where the task does something else.
-std::string lock_wait(const CodeStack& frames);
+// watches; empty where the task does something else. Without frames the stale words are asked.
+std::string lock_wait(const TaskStack& stack);
 
 } // namespace harness

@@ -72,6 +72,7 @@ TEST_CASE("JSON of a hung task") {
   REQUIRE(value["holders"].size() == 1);
   CHECK(value["holders"][0]["evidence"] == "named");
   CHECK(value["holders"][0]["same_instance"] == true);
+  CHECK(value["holders"][0]["deadlock"] == false);
   CHECK(value["holders"][0]["state"] == "S");
   CHECK(value["holders"][0]["stack"].size() == 9);
   CHECK(value["waiters"] == json::array());
@@ -82,5 +83,6 @@ TEST_CASE("JSON of a hung task") {
   CHECK(other["blocker"].is_null());
   CHECK(other["waits_for"].is_null());
   CHECK(other["holders"] == json::array());
+  CHECK(other["stale"] == json::array());
   CHECK(other["workqueue"] == "events_unbound ring_drain_work");
 }

@@ -104,6 +104,18 @@ TEST_CASE("explain: a hung task and the holder") {
   CHECK(has(waiters, "also hung: ring-b/502, ring-c/503\n"));
 }
 
+TEST_CASE("explain: a deadlock of two tasks") {
+  CHECK(has(hung_text("v6.9-hung-task-abba"),
+            "held by ring-out/732, hung too: it took further locks after this one\n"
+            "    has &ring->out_lock at ring_out+0x2f\n"
+            "    waits for &ring->in_lock at ring_out+0x46\n"
+            "      ring_out+0x46\n"
+            "      ring_write+0x1a\n"
+            "      vfs_write+0xfb\n"
+            "      ksys_write+0x6d\n"
+            "deadlock: each waits for a lock that the other has\n"));
+}
+
 TEST_CASE("explain: a guess is called one") {
   CHECK(has(hung_text("v6.1-hung-task-captured"), "held by vhost-32/33: a guess: it was running"));
   CHECK(has(hung_text("v4.19-hung-task-vhost-stop"),

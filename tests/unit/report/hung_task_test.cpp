@@ -150,7 +150,23 @@ TEST_CASE("hung task: the rest of the log tells the holder from those that wait"
   CHECK(third.task.pid == 503);
   CHECK(third.waits_in.empty());
   CHECK(third.entered.size() == 1);
+  CHECK(third.others.size() == 2);
   CHECK(third.holders.empty());
+}
+
+TEST_CASE("hung task: two tasks that wait for each other") {
+  HungTask first = golden("v6.9-hung-task-abba", 0);
+  REQUIRE(first.holders.size() == 1);
+  CHECK(first.holders[0].task.name == "ring-out");
+  CHECK(first.holders[0].evidence == Evidence::took_more);
+  CHECK(first.holders[0].hung);
+  CHECK(first.holders[0].deadlock);
+  HungTask second = golden("v6.9-hung-task-abba", 1);
+  CHECK(second.task.name == "ring-out");
+  REQUIRE(second.holders.size() == 1);
+  CHECK(second.holders[0].task == first.task);
+  CHECK(second.holders[0].deadlock);
+  CHECK_FALSE(golden("v5.19-hung-task-three-waiters").holders.front().deadlock);
 }
 
 TEST_CASE("hung task: evidence from the list of locks") {
@@ -185,6 +201,22 @@ TEST_CASE("hung task: evidence from the list of locks") {
   REQUIRE(twice.holders.size() == 1);
   CHECK(twice.holders[0].task == twice.task);
   CHECK(twice.holders[0].evidence == Evidence::took_more);
+}
+
+TEST_CASE("hung task: stale words tell where no frame is sure") {
+  std::string lock = " #0: ffff8880061400c8 (&ring->sem){++++}-{3:3}, at: ring_attach+0x2e/0xa0\n";
+  std::string text = hung_in("__mutex_lock", "1 lock held by ring-a/501:\n" + lock +
+                                                 "1 lock held by ring-c/503:\n" + lock);
+  for (std::size_t at = text.find("+0x"); at != std::string::npos; at = text.find("+0x", at + 6))
+    if (std::size_t word = text.rfind('\n', at) + 2; text[word - 1] == ' ' && text[word] != '#')
+      text.insert(word, "? ");
+  HungTask hung = read(text);
+  CHECK(hung.stack.frames.empty());
+  REQUIRE(hung.stack.stale.size() == 4);
+  CHECK(hung.stack.stale[3].function == "ring_attach");
+  CHECK(hung.waits_in == "__mutex_lock");
+  REQUIRE(hung.holders.size() == 1);
+  CHECK(hung.holders[0].evidence == Evidence::only_one);
 }
 
 TEST_CASE("hung task: without addresses only the class is known") {

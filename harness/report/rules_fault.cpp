@@ -126,7 +126,7 @@ std::vector<Kind> fault_kinds() {
       {"UBSAN: ",
        {{"UBSAN: Undefined behaviour", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace},
         {"UBSAN: ([a-z-]+) in \\S", "UBSAN: $1 in $F", "UBSAN", Where::trace},
-        {"UBSAN: \\S", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace}}},
+        {"UBSAN: \\S", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::ip}}},
       {"BUG ",
        {{"BUG \\S+ \\([^)]*[Tt]ainted[^)]*\\): (.*\\S)", "BUG: slab $1", "MEMORY_SAFETY_BUG",
          Where::none}},

@@ -66,6 +66,7 @@ std::vector<Kind> fault_kinds();
 std::vector<Kind> guest_kinds(); // not of the kernel: reboots, and what fuzzers say of themselves
 
 // RE2 of lines with these labels that are no crash.
+extern const std::string_view harmless_bugs;
 extern const std::string_view harmless_warnings;
 extern const std::string_view harmless_infos;
 

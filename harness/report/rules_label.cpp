@@ -266,9 +266,14 @@ std::vector<Rule> info_rules() {
   return rules;
 }
 
+// Of a decoded report: the line of the function that this one was inlined into comes below it.
+#define INLINED ".* \\[inline\\]$"
+
+const std::string_view harmless_bugs = "BUG: " INLINED;
+
 // Printed on healthy machines too.
 const std::string_view harmless_warnings =
-    "WARNING: (?:Mandatory file locking|.*unsupported config)";
+    "WARNING: (?:Mandatory file locking|.*unsupported config|" INLINED ")";
 const std::string_view harmless_infos =
     "INFO: (?:task .* is blocked on |lockdep is turned off|Stall ended before state "
     "dump start|NMI handler |"

@@ -109,7 +109,7 @@ constexpr std::string_view entry = R"(
   _*syscall_exit.* retint_.* ret_from_(fork|syscall).* interrupt_entry)";
 
 constexpr std::string_view waits = R"(
-  _*schedule(_.*)? _*io_schedule.* schedule_.* preempt_schedule.* _*wait_(for|on|woken|event).*
+  _*schedule(_.*)? _*io_schedule.* schedule_.* preempt_schedule.* _*wait_(for|on|woken|event|rcu).*
   _*do_wait_.* _*wait_on_.* bit_wait.* out_of_line_wait_.* wait_.* _*wait_for_.* _*down.*
   _*mutex_.* _*rt_mutex_.* ldsem_.* _*ldsem_.* tty_ldisc_lock.* tty_lock.* tty_ldisc_ref.*
   _*rwsem_.* call_rwsem_.* _*percpu_.* rcu_(barrier|sync|exp).* _*flush_.*work.*

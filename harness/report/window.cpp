@@ -66,6 +66,11 @@ bool ends_trace(std::string_view text) {
   return matches(pattern, text);
 }
 
+// An oops of riscv has its frames right below its registers.
+bool ends_registers(std::string_view text) {
+  return text.starts_with("status: ") && text.find(" badaddr: ") != std::string_view::npos;
+}
+
 bool labels_trace(std::string_view text) {
   return text.find("Call Trace:") != std::string_view::npos ||
          text.find("Call trace:") != std::string_view::npos || text.starts_with("Backtrace:");
@@ -139,14 +144,14 @@ Trace read_one_trace(const Window& window, bool any_form, std::size_t& i) {
       trace.labelled = reading = true;
       continue;
     }
-    reading = reading || text.starts_with("NMI backtrace for cpu");
+    reading = reading || text.starts_with("NMI backtrace for cpu") || ends_registers(text);
     auto ip = parse_ip(text);
     if (ip && trace.frames.empty())
       trace.ip.push_back(ip->function);
     else if (ip)
       trace.frames.push_back(ip->function);
     else if (auto frame = parse_frame(text);
-             reading && frame && frame->certain && !frame->inlined) {
+             frame && (reading || !frame->caller.empty()) && frame->certain && !frame->inlined) {
       trace.frames.push_back(frame->function);
       caller = frame->caller;
     }

@@ -105,6 +105,11 @@ Kind kernel_bug() {
           true};
 }
 
+Kind headline(Kind kind) {
+  kind.headline = true;
+  return kind;
+}
+
 } // namespace
 
 std::vector<Kind> fault_kinds() {
@@ -114,13 +119,15 @@ std::vector<Kind> fault_kinds() {
       {"usercopy: ",
        {{"usercopy: (?i:kernel) memory (?:exposure|overwrite) attempt", "BUG: bad usercopy in $F",
          "BUG", Where::ip}}},
-      {"list_",
-       {{"list_(?:add|del) (?:corruption|double add)",
-         "BUG: corrupted list in $F",
-         "MEMORY_SAFETY_BUG",
-         Where::ip,
-         "",
-         {bad_access}}}},
+      headline({"list_",
+                {{"list_(?:add|del) (?:corruption|double add)",
+                  "BUG: corrupted list in $F",
+                  "MEMORY_SAFETY_BUG",
+                  Where::ip,
+                  "",
+                  {bad_access}}},
+                "",
+                true}),
       {"rust_kernel: panicked at ",
        {{"rust_kernel: panicked at ", "$1 in $F", "", Where::trace, "(.*\\S)"}}},
       {"UBSAN: ",
@@ -131,7 +138,7 @@ std::vector<Kind> fault_kinds() {
        {{"BUG \\S+ \\([^)]*[Tt]ainted[^)]*\\): (.*\\S)", "BUG: slab $1", "MEMORY_SAFETY_BUG",
          Where::none}},
        "BUG \\S+ \\(.*kasan: bad access"},
-      {"CFI failure ", {{"CFI failure (?:at|\\()", "CFI failure in $F", "", Where::ip}}},
+      headline({"CFI failure ", {{"CFI failure (?:at|\\()", "CFI failure in $F", "", Where::ip}}}),
       {"VFS: Busy inodes after unmount",
        {{"VFS: Busy inodes after unmount",
          "VFS: Busy inodes after unmount (use-after-free)",

@@ -195,6 +195,7 @@ std::vector<Rule> warning_rules() {
         Place{WARN_IN("include/linux/refcount\\.h"), "WARNING: refcount bug in $F",
               "REFCOUNT_WARNING"},
         Place{WARN_IN("lib/debugobjects\\.c"), "WARNING: ODEBUG bug in $F", "WARNING", Skip::timer},
+        Place{WARN_IN("lib/list_debug\\.c"), "BUG: corrupted list in $F", "MEMORY_SAFETY_BUG"},
         Place{WARN_IN("lib/kobject\\.c"), "WARNING: kobject bug in $F", "WARNING"},
         Place{WARN_IN("drivers/usb/core/urb\\.c"), "WARNING in $F/usb_submit_urb", "WARNING",
               Skip::usb},

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t max_lines = 600;
 constexpr std::size_t max_bytes = 256UL * 1024;
-constexpr std::size_t max_gap = 24; // lines that look like nothing of a report, in a row
+constexpr std::size_t max_gap = 24;     // lines that look like nothing of a report, in a row
+constexpr std::size_t max_headline = 2; // with "[ cut here ]" below it
 constexpr std::size_t max_tail = 4; // lines between a report's last one and the panic it leads to
 
 bool matches(const RE2& pattern, std::string_view text) {
@@ -103,7 +104,7 @@ std::string served_function(const Trace& trace, bool only_interrupted) {
 
 } // namespace
 
-Window collect_window(std::string_view log, const LogLine& start) {
+Window collect_window(std::string_view log, const LogLine& start, bool headline) {
   Window window{{start}, 1, start.end};
   std::size_t gap = max_gap;
   for (std::size_t at = start.end; at < log.size() && at - start.begin < max_bytes;) {
@@ -113,6 +114,10 @@ Window collect_window(std::string_view log, const LogLine& start) {
       continue;
     auto next = may_start(line.text) ? find_start(line.text) : std::nullopt;
     window.interrupted = next && !next->kind->kind.follows;
+    if (window.interrupted && headline && window.lines.size() <= max_headline) {
+      window.joined = line.begin;
+      window.interrupted = headline = false;
+    }
     if (starts_dump(line.text) || window.interrupted || window.lines.size() >= max_lines ||
         window.lines.size() - window.report_lines >= gap)
       break;

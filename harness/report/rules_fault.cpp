@@ -48,8 +48,8 @@ std::vector<Kind> traps() {
       trap("invalid opcode: ", "invalid opcode: [0-9a-f]{4} \\[#", "invalid opcode in $F", {}),
       trap("PANIC: double fault", "PANIC: double fault", "PANIC: double fault in $F", {}),
       trap("Unhandled fault: ", "Unhandled fault: ", "Unhandled fault in $F", {bad_access}),
-      trap("Internal error: ", "Internal error: ", "Internal error in $F", {bad_access}),
-      trap("Oops: ", "Oops: ", "Oops in $F", {bad_access})};
+      trap("Internal error: ", "Internal error: .*\\[#\\d", "Internal error in $F", {bad_access}),
+      trap("Oops: ", "Oops: .*\\[#\\d", "Oops in $F", {bad_access})};
 }
 
 // A panic that some report asked for; alone, its reason is missing.

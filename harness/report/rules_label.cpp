@@ -205,7 +205,8 @@ std::vector<Rule> warning_rules() {
               "WARNING"},
         Place{WARN_IN("mm/usercopy\\.c"), "WARNING: bad usercopy in $F", "WARNING"},
         Place{WARN_IN("mm/vmalloc\\.c"), "WARNING: zero-size vmalloc in $F", "WARNING"},
-        Place{WARN_IN("fs/proc/generic\\.c"), "WARNING: proc registration bug in $F", "WARNING"}})
+        Place{WARN_IN("fs/proc/generic\\.c") "(?:at )?proc_register",
+              "WARNING: proc registration bug in $F", "WARNING"}})
     rules.push_back({p.file, p.title, p.type, Where::ip, "", {}, p.skip});
   rules.push_back({"WARNING: (?:CPU: \\d+ PID: \\d+ )?(?:at )?\\S+:\\d+ ", "WARNING in $F",
                    "WARNING", Where::ip});

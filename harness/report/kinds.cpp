@@ -24,7 +24,7 @@ std::vector<Kind> table() {
     std::vector<Rule> rules;
     std::string_view unless;
   };
-  for (auto& [label, rules, unless] : {Labelled{"BUG: ", bug_rules(), ""},
+  for (auto& [label, rules, unless] : {Labelled{"BUG: ", bug_rules(), harmless_bugs},
                                        Labelled{"WARNING: ", warning_rules(), harmless_warnings},
                                        Labelled{"INFO:", info_rules(), harmless_infos}}) {
     Kind kind{label, lock_rules(), unless, false};

@@ -55,6 +55,7 @@ struct Kind {
   bool follows = false;    // inside another report it belongs to that one
   bool at_begin = false;   // the start words count only at the begin of a line
   bool after_boot = false; // counts only when the kernel has printed something before it
+  bool headline = false;   // the first line of another crash right below it is of the same crash
 };
 
 // The table, in order of priority. Rows that share a subject are together in a file of their own.
@@ -66,6 +67,7 @@ std::vector<Kind> fault_kinds();
 std::vector<Kind> guest_kinds(); // not of the kernel: reboots, and what fuzzers say of themselves
 
 // RE2 of lines with these labels that are no crash.
+extern const std::string_view harmless_bugs;
 extern const std::string_view harmless_warnings;
 extern const std::string_view harmless_infos;
 

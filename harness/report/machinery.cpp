@@ -52,7 +52,7 @@ constexpr std::string_view allocation = R"(
   .*k[mzc]alloc.* .*k(re|v|vz|vm)alloc.* .*k(v?mem|str|strn)dup.* .*vmalloc.* _*k[mzcv]?z?alloc.* _*kv?free.* _*kmem_cache_.* krealloc.* _*vmalloc.* _*v[mz]?alloc.*
   _*kv?m?z?alloc.* alloc_pages?_.* _*alloc_page.* vfree.* _*slab_.* _*____cache_alloc.*
   _*cache_.*alloc.* _*cache_.*free.* qlink_free qlist_free_all quarantine_.* _*alloc_pages.*
-  _*free_pages.* get_page_from_freelist free_unref_.* free_pcp.* free_pages_prepare
+  _*free_pages.* _*get_free_pages.* get_zeroed_page.* get_page_from_freelist free_unref_.* free_pcp.* free_pages_prepare
   prep_new_page post_alloc_hook alloc_slab_page allocate_slab new_slab _*do_kmalloc.*
   do_slab_free set_freepointer poison_.* unpoison_.* _*alloc_percpu.* pcpu_.* free_percpu
   mempool_.* kfree_.* fail_dump _*discard_slab _*free_slab discard_slab
@@ -74,7 +74,7 @@ constexpr std::string_view locks = R"(
   trace_(hardirqs|softirqs|preempt)_.* _*trace_contention.* _*local_(bh|irq)_.* _*preempt_.*
   preempt_count_.* _*might_.* bit_.*lock console_(un)?lock
   down_console_.* console_trylock.* lock_sock_nested _*lock_sock.* release_sock irqentry_.*
-  osq_.* owner_on_cpu reacquire_held_locks _*seqcount_.* look_up_lock_class register_lock_class arch_local_irq_.* _*cond_resched.* flush_work
+  osq_.* owner_on_cpu reacquire_held_locks _*seqcount_.* look_up_lock_class register_lock_class hlock_class find_held_lock arch_local_irq_.* _*cond_resched.* flush_work
   _*flush_work _*flush_workqueue start_flush_work __cancel_work.* cancel_(delayed_)?work_sync
   lock_timer_base _*try_to_del_timer_sync _*del_timer.* _*timer_delete.* _*mod_timer.*
   timer_shutdown.* sk_stop_timer.* sk_reset_timer _*(get|put)_(online_cpus|cpu_.*) cpus_read_.*
@@ -109,7 +109,7 @@ constexpr std::string_view entry = R"(
   _*syscall_exit.* retint_.* ret_from_(fork|syscall).* interrupt_entry)";
 
 constexpr std::string_view waits = R"(
-  _*schedule(_.*)? _*io_schedule.* schedule_.* preempt_schedule.* _*wait_(for|on|woken|event).*
+  _*schedule(_.*)? _*io_schedule.* schedule_.* preempt_schedule.* _*wait_(for|on|woken|event|rcu).*
   _*do_wait_.* _*wait_on_.* bit_wait.* out_of_line_wait_.* wait_.* _*wait_for_.* _*down.*
   _*mutex_.* _*rt_mutex_.* ldsem_.* _*ldsem_.* tty_ldisc_lock.* tty_lock.* tty_ldisc_ref.*
   _*rwsem_.* call_rwsem_.* _*percpu_.* rcu_(barrier|sync|exp).* _*flush_.*work.*

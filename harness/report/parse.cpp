@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "harness/report/crash.hpp"
 #include "harness/report/frames.hpp"
@@ -246,12 +247,14 @@ std::vector<CrashReport> parse_log(std::string_view log) {
   Candidates candidates(log);
   ContextLines lines(log);
   std::optional<std::size_t> stamped;
+  std::unordered_set<std::size_t> joined; // first lines of crashes that began above them
   while (reports.size() < max_reports) {
     const auto line = candidates.next();
     if (!line)
       break;
     const auto start = find_start(line->text);
-    if (!start || (start->kind->kind.follows && open.covers(line->context, line->begin)))
+    if (!start || joined.contains(line->begin) ||
+        (start->kind->kind.follows && open.covers(line->context, line->begin)))
       continue;
     if (start->kind->kind.after_boot) {
       if (!stamped)
@@ -259,7 +262,8 @@ std::vector<CrashReport> parse_log(std::string_view log) {
       if (*stamped >= line->begin)
         continue;
     }
-    const Window window = collect_window(lines, *line);
+    const Window window = collect_window(lines, *line, start->kind->kind.headline);
+    joined.insert(window.joined);
     open.add(line->context, window.end);
     reports.push_back(make_report(window, *start));
     CrashReport& report = reports.back();

@@ -48,8 +48,8 @@ std::vector<Kind> traps() {
       trap("invalid opcode: ", "invalid opcode: [0-9a-f]{4} \\[#", "invalid opcode in $F", {}),
       trap("PANIC: double fault", "PANIC: double fault", "PANIC: double fault in $F", {}),
       trap("Unhandled fault: ", "Unhandled fault: ", "Unhandled fault in $F", {bad_access}),
-      trap("Internal error: ", "Internal error: ", "Internal error in $F", {bad_access}),
-      trap("Oops: ", "Oops: ", "Oops in $F", {bad_access})};
+      trap("Internal error: ", "Internal error: .*\\[#\\d", "Internal error in $F", {bad_access}),
+      trap("Oops: ", "Oops: .*\\[#\\d", "Oops in $F", {bad_access})};
 }
 
 // A panic that some report asked for; alone, its reason is missing.
@@ -105,6 +105,11 @@ Kind kernel_bug() {
           true};
 }
 
+Kind headline(Kind kind) {
+  kind.headline = true;
+  return kind;
+}
+
 } // namespace
 
 std::vector<Kind> fault_kinds() {
@@ -114,24 +119,26 @@ std::vector<Kind> fault_kinds() {
       {"usercopy: ",
        {{"usercopy: (?i:kernel) memory (?:exposure|overwrite) attempt", "BUG: bad usercopy in $F",
          "BUG", Where::ip}}},
-      {"list_",
-       {{"list_(?:add|del) (?:corruption|double add)",
-         "BUG: corrupted list in $F",
-         "MEMORY_SAFETY_BUG",
-         Where::ip,
-         "",
-         {bad_access}}}},
+      headline({"list_",
+                {{"list_(?:add|del) (?:corruption|double add)",
+                  "BUG: corrupted list in $F",
+                  "MEMORY_SAFETY_BUG",
+                  Where::ip,
+                  "",
+                  {bad_access}}},
+                "",
+                true}),
       {"rust_kernel: panicked at ",
        {{"rust_kernel: panicked at ", "$1 in $F", "", Where::trace, "(.*\\S)"}}},
       {"UBSAN: ",
        {{"UBSAN: Undefined behaviour", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace},
         {"UBSAN: ([a-z-]+) in \\S", "UBSAN: $1 in $F", "UBSAN", Where::trace},
-        {"UBSAN: \\S", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::trace}}},
+        {"UBSAN: \\S", "UBSAN: undefined-behaviour in $F", "UBSAN", Where::ip}}},
       {"BUG ",
        {{"BUG \\S+ \\([^)]*[Tt]ainted[^)]*\\): (.*\\S)", "BUG: slab $1", "MEMORY_SAFETY_BUG",
          Where::none}},
        "BUG \\S+ \\(.*kasan: bad access"},
-      {"CFI failure ", {{"CFI failure (?:at|\\()", "CFI failure in $F", "", Where::ip}}},
+      headline({"CFI failure ", {{"CFI failure (?:at|\\()", "CFI failure in $F", "", Where::ip}}}),
       {"VFS: Busy inodes after unmount",
        {{"VFS: Busy inodes after unmount",
          "VFS: Busy inodes after unmount (use-after-free)",

@@ -195,6 +195,7 @@ std::vector<Rule> warning_rules() {
         Place{WARN_IN("include/linux/refcount\\.h"), "WARNING: refcount bug in $F",
               "REFCOUNT_WARNING"},
         Place{WARN_IN("lib/debugobjects\\.c"), "WARNING: ODEBUG bug in $F", "WARNING", Skip::timer},
+        Place{WARN_IN("lib/list_debug\\.c"), "BUG: corrupted list in $F", "MEMORY_SAFETY_BUG"},
         Place{WARN_IN("lib/kobject\\.c"), "WARNING: kobject bug in $F", "WARNING"},
         Place{WARN_IN("drivers/usb/core/urb\\.c"), "WARNING in $F/usb_submit_urb", "WARNING",
               Skip::usb},
@@ -204,7 +205,8 @@ std::vector<Rule> warning_rules() {
               "WARNING"},
         Place{WARN_IN("mm/usercopy\\.c"), "WARNING: bad usercopy in $F", "WARNING"},
         Place{WARN_IN("mm/vmalloc\\.c"), "WARNING: zero-size vmalloc in $F", "WARNING"},
-        Place{WARN_IN("fs/proc/generic\\.c"), "WARNING: proc registration bug in $F", "WARNING"}})
+        Place{WARN_IN("fs/proc/generic\\.c") "(?:at )?proc_register",
+              "WARNING: proc registration bug in $F", "WARNING"}})
     rules.push_back({p.file, p.title, p.type, Where::ip, "", {}, p.skip});
   rules.push_back({"WARNING: (?:CPU: \\d+ PID: \\d+ )?(?:at )?\\S+:\\d+ ", "WARNING in $F",
                    "WARNING", Where::ip});
@@ -266,9 +268,14 @@ std::vector<Rule> info_rules() {
   return rules;
 }
 
+// Of a decoded report: the line of the function that this one was inlined into comes below it.
+#define INLINED ".* \\[inline\\]$"
+
+const std::string_view harmless_bugs = "BUG: " INLINED;
+
 // Printed on healthy machines too.
 const std::string_view harmless_warnings =
-    "WARNING: (?:Mandatory file locking|.*unsupported config)";
+    "WARNING: (?:Mandatory file locking|.*unsupported config|" INLINED ")";
 const std::string_view harmless_infos =
     "INFO: (?:task .* is blocked on |lockdep is turned off|Stall ended before state "
     "dump start|NMI handler |"

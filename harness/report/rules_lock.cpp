@@ -95,7 +95,7 @@ std::vector<Rule> lock_rules() {
        {},
        Skip::wait},
       {"BUG: (workqueue leaked [a-zA-Z, ]+):", "BUG: $1 in $F", "LOCKDEP", Where::pattern,
-       LINES ".*last function: (?P<f>\\w+)"},
+       LINES ".*(?:last function: |workfn=)(?P<f>\\w+)"},
   };
   rules.insert(rules.end(), std::begin(checkers), std::end(checkers));
   return rules;

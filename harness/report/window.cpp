@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t max_lines = 600;
 constexpr std::size_t max_bytes = 256UL * 1024;
-constexpr std::size_t max_gap = 24; // lines that look like nothing of a report, in a row
+constexpr std::size_t max_gap = 24;     // lines that look like nothing of a report, in a row
+constexpr std::size_t max_headline = 2; // with "[ cut here ]" below it
 constexpr std::size_t max_tail = 4; // lines between a report's last one and the panic it leads to
 
 bool matches(const RE2& pattern, std::string_view text) {
@@ -66,6 +67,11 @@ bool ends_trace(std::string_view text) {
   return matches(pattern, text);
 }
 
+// An oops of riscv has its frames right below its registers.
+bool ends_registers(std::string_view text) {
+  return text.starts_with("status: ") && text.find(" badaddr: ") != std::string_view::npos;
+}
+
 bool labels_trace(std::string_view text) {
   return text.find("Call Trace:") != std::string_view::npos ||
          text.find("Call trace:") != std::string_view::npos || text.starts_with("Backtrace:");
@@ -98,7 +104,7 @@ std::string served_function(const Trace& trace, bool only_interrupted) {
 
 } // namespace
 
-Window collect_window(ContextLines& lines, const LogLine& start) {
+Window collect_window(ContextLines& lines, const LogLine& start, bool headline) {
   Window window{{start}, 1, start.end};
   std::size_t gap = max_gap;
   lines.start_at(start);
@@ -106,6 +112,10 @@ Window collect_window(ContextLines& lines, const LogLine& start) {
     const LogLine& line = *below;
     auto next = may_start(line.text) ? find_start(line.text) : std::nullopt;
     window.interrupted = next && !next->kind->kind.follows;
+    if (window.interrupted && headline && window.lines.size() <= max_headline) {
+      window.joined = line.begin;
+      window.interrupted = headline = false;
+    }
     if (starts_dump(line.text) || window.interrupted || window.lines.size() >= max_lines ||
         window.lines.size() - window.report_lines >= gap)
       break;
@@ -137,14 +147,14 @@ Trace read_one_trace(const Window& window, bool any_form, std::size_t& i) {
       trace.labelled = reading = true;
       continue;
     }
-    reading = reading || text.starts_with("NMI backtrace for cpu");
+    reading = reading || text.starts_with("NMI backtrace for cpu") || ends_registers(text);
     auto ip = parse_ip(text);
     if (ip && trace.frames.empty())
       trace.ip.push_back(ip->function);
     else if (ip)
       trace.frames.push_back(ip->function);
     else if (auto frame = parse_frame(text);
-             reading && frame && frame->certain && !frame->inlined) {
+             frame && (reading || !frame->caller.empty()) && frame->certain && !frame->inlined) {
       trace.frames.push_back(frame->function);
       caller = frame->caller;
     }

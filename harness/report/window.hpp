@@ -16,11 +16,13 @@ struct Window {
   std::size_t report_lines = 1; // how many of them are the report; what follows may be noise
   std::size_t end = 0;          // byte offset into the log, past the report's last line
   bool interrupted = false;     // another crash of the same context starts right behind lines
+  std::size_t joined = std::string_view::npos; // where the line is that a headline stands above
 };
 
 // From the start line to where the report stops looking like one, another crash of the same context
-// starts, or the bounds are reached. Starts must come in the log's order.
-Window collect_window(ContextLines& lines, const LogLine& start);
+// starts, or the bounds are reached. Starts must come in the log's order. headline: as in the kind
+// of start.
+Window collect_window(ContextLines& lines, const LogLine& start, bool headline);
 
 // What the lines of a trace say, in order, without uncertain frames.
 struct Trace {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -93,6 +94,36 @@ std::size_t scan_in_chunks(const std::string& log, std::mt19937& random, std::si
   return std::string::npos;
 }
 
+bool matches(const RE2& pattern, std::string_view text) {
+  return pattern.Match({text.data(), text.size()}, 0, text.size(), RE2::ANCHOR_START, nullptr, 0);
+}
+
+// A row of the table: where it stands and what it looks for.
+std::string row_name(std::string_view start, const harness::Rule& rule) {
+  return fmt::format("\"{}\": {} | {} -> {}", start, rule.line, rule.more, rule.title);
+}
+
+// The first row of a kind whose patterns match a report's text makes its title.
+std::string deciding_row(const std::string& report) {
+  const std::size_t newline = report.find('\n');
+  std::string_view line = std::string_view(report).substr(0, newline);
+  const std::string_view head = std::string_view(report).substr(newline + 1);
+  const auto start = harness::find_start(line);
+  if (!start)
+    return {};
+  line.remove_prefix(start->offset);
+  for (const harness::CompiledRule& rule : start->kind->rules)
+    if (matches(*rule.line, line) && (!rule.more || matches(*rule.more, head)))
+      return row_name(start->kind->kind.start, *rule.rule);
+  return {};
+}
+
+void add_rows(std::set<std::string>& rows, std::string_view start,
+              const std::vector<harness::Rule>& rules) {
+  for (const harness::Rule& rule : rules)
+    rows.insert(row_name(start, rule));
+}
+
 bool after_boot(const std::string& report) {
   const auto start = harness::find_start(report.substr(0, report.find('\n')));
   return start && start->kind->kind.after_boot;
@@ -149,7 +180,7 @@ TEST_CASE("golden logs with carriage returns, levels and prompts") {
           }))) == golden.header);
     auto reports = harness::parse_log(log);
     std::string prompted = log;
-    if (!reports.empty() && stamped(log.substr(reports.front().start)))
+    if (!reports.empty() && log[reports.front().start] == '[')
       prompted.insert(reports.front().start, "guest login: ");
     CHECK(header_of(harness::parse_log(prompted)) == golden.header);
   }
@@ -166,4 +197,26 @@ TEST_CASE("a report's own text gives the same title again") {
     CHECK(again.front().title == reports.front().title);
     CHECK(again.front().frame == reports.front().frame);
   }
+}
+
+TEST_CASE("each row of the table decides a golden log") {
+  std::set<std::string> rows;
+  for (const auto& kinds : {harness::fault_kinds(), harness::guest_kinds()})
+    for (const harness::Kind& kind : kinds)
+      add_rows(rows, kind.start, kind.rules);
+  add_rows(rows, "BUG: ", harness::bug_rules());
+  add_rows(rows, "WARNING: ", harness::warning_rules());
+  add_rows(rows, "INFO:", harness::info_rules());
+  std::set<std::string> lock_rows; // these hold for all three labels
+  add_rows(lock_rows, "", harness::lock_rules());
+  for (const Golden& golden : all_golden())
+    for (const CrashReport& report : harness::parse_log(golden.log)) {
+      const std::string row = deciding_row(report.text);
+      rows.erase(row);
+      lock_rows.erase("\"\"" + row.substr(std::min(row.size(), row.find("\": ") + 1)));
+    }
+  rows.merge(lock_rows);
+  for (const std::string& row : rows)
+    UNSCOPED_INFO("no golden log for " << row);
+  CHECK(rows.empty());
 }

@@ -162,7 +162,7 @@ std::string annotate(std::string_view report, const Lookup& look_up) {
 }
 
 std::vector<std::string> files_of(std::string_view report, std::string_view guilty,
-                                  const Lookup& look_up) {
+                                  const Lookup& look_up, const std::string& otherwise) {
   std::vector<std::string> first;
   std::vector<std::string> others;
   for (std::string_view raw : base::lines_of(report)) {
@@ -174,9 +174,29 @@ std::vector<std::string> files_of(std::string_view report, std::string_view guil
     for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame)
       add_once(is_guilty ? first : others, frame->file);
   }
+  if (first.empty())
+    add_once(first, otherwise);
   for (const std::string& file : others)
     add_once(first, file);
   return first;
+}
+
+std::string named_file(std::string_view report) {
+  for (std::string_view raw : base::lines_of(report)) {
+    std::string_view line = strip_prefix(raw).text;
+    std::size_t at = std::string_view::npos;
+    if (line.starts_with("WARNING: ") || line.starts_with("kernel BUG at "))
+      at = line.find(" at ");
+    else if (line.starts_with("UBSAN: "))
+      at = line.find(" in ");
+    if (at == std::string_view::npos)
+      continue;
+    std::string_view word = line.substr(at + 4);
+    word = word.substr(0, word.find(' '));
+    if (has_file(word))
+      return std::string(word.substr(0, word.find(':')));
+  }
+  return {};
 }
 
 } // namespace harness

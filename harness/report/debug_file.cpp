@@ -1,6 +1,7 @@
 #include "harness/report/debug_file.hpp"
 
 #include <cerrno>
+#include <unordered_map>
 #include <utility>
 
 #include <elfutils/libdwelf.h>
@@ -64,14 +65,15 @@ int find_no_debuginfo(Dwfl_Module*, void**, const char*, Dwarf_Addr, const char*
 const Dwfl_Callbacks callbacks = {nullptr, find_no_debuginfo, dwfl_offline_section_address,
                                   nullptr};
 
-// The bytes of a section by its name; empty where there is none.
+// The bytes of a section by its name; empty where there is none, or where they are compressed.
 std::string_view section_bytes(Elf* elf, std::string_view wanted) {
   std::size_t names = 0;
   if (elf_getshdrstrndx(elf, &names) != 0)
     return {};
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr;) {
     GElf_Shdr header;
-    if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
+    if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS ||
+        (header.sh_flags & SHF_COMPRESSED) != 0)
       continue;
     const char* name = elf_strptr(elf, names, header.sh_name);
     Elf_Data* data = name && name == wanted ? elf_rawdata(section, nullptr) : nullptr;
@@ -125,6 +127,8 @@ struct DebugFile::State {
     dwarf = own_dwarf.get();
     if (!has_units(dwarf))
       no_dwarf(path);
+    lines = {section_bytes(elf.get(), ".debug_line"), section_bytes(elf.get(), ".debug_line_str"),
+             section_bytes(elf.get(), ".debug_str")};
     symbols = SymbolTable(read_symbols(elf.get()));
   }
 
@@ -165,7 +169,9 @@ struct DebugFile::State {
   std::unique_ptr<Dwfl, EndDwfl> dwfl;        // of a module: owns its DWARF
   Dwarf* dwarf = nullptr;
   Dwarf_Addr bias = 0; // what libdw adds to the DWARF's addresses for those of the symbols
+  LineSections lines;  // empty for a module, whose sections libdw relocates
   SymbolTable symbols;
+  std::unordered_map<std::uint64_t, std::vector<DwarfFrame>> frames; // that were asked for
 };
 
 DebugFile::DebugFile(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {}
@@ -176,7 +182,13 @@ DebugFile::~DebugFile() = default;
 const SymbolTable& DebugFile::symbols() const { return state_->symbols; }
 
 std::vector<DwarfFrame> DebugFile::frames_at(std::uint64_t address) const {
-  return harness::frames_at(state_->dwarf, address - state_->bias);
+  auto known = state_->frames.find(address);
+  if (known == state_->frames.end())
+    known = state_->frames
+                .emplace(address,
+                         harness::frames_at(state_->dwarf, state_->lines, address - state_->bias))
+                .first;
+  return known->second;
 }
 
 std::string_view DebugFile::code_at(std::uint64_t address) const {

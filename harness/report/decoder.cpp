@@ -37,12 +37,14 @@ ExplainedReport Decoder::explain(const CrashReport& report, std::string_view log
   const Lookup look_up = [&](const Place& place) { return explanation.look_up(place); };
   ExplainedReport result;
   result.text = annotate(report.text, look_up);
-  result.files = files_of(report.text, report.frame, look_up);
+  result.files = files_of(report.text, report.frame, look_up, explanation.blamed_file(report.text));
   if (!result.files.empty())
     result.maintainers = maintainers_of(state_->sources.source, result.files.front());
   result.disassembly = list_code(
       report.text, [&](const Place& pointer) { return explanation.view(pointer); },
       state_->sources.source);
+  if (!state_->sources.source.empty())
+    explanation.check_tree(state_->sources.source);
   result.warnings = explanation.take_warnings();
   return result;
 }

@@ -53,26 +53,59 @@ int number(Dwarf_Die& die, unsigned int name) {
   return static_cast<int>(value);
 }
 
-// A path as recorded, without the folder of the compilation where it starts with that: the top of
-// the tree, or of a kernel's output folder.
-std::string short_path(Dwarf_Die& unit, const char* name) {
-  if (!name)
-    return {};
-  std::string path = name;
-  Dwarf_Attribute attribute;
-  const char* folder = dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &attribute));
-  std::string top = folder ? std::string(folder) + "/" : "/";
-  return top != "/" && path.starts_with(top) ? path.substr(top.size()) : path;
-}
+// The lines and files of one unit: from its table where that can be read, else through libdw.
+class UnitLines {
+ public:
+  UnitLines(Dwarf_Die& unit, const LineSections& sections) : unit_(unit) {
+    Dwarf_Attribute attribute;
+    Dwarf_Word offset = 0;
+    if (const char* folder = dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &attribute)))
+      folder_ = folder;
+    if (!sections.line.empty() &&
+        dwarf_formudata(dwarf_attr(&unit, DW_AT_stmt_list, &attribute), &offset) == 0)
+      table_ = LineTable::read(sections, offset);
+  }
 
-std::string call_file(Dwarf_Die& unit, int index) {
-  Dwarf_Files* files = nullptr;
-  std::size_t count = 0;
-  if (dwarf_getsrcfiles(&unit, &files, &count) != 0 || index < 0 ||
-      static_cast<std::size_t>(index) >= count)
-    return {};
-  return short_path(unit, dwarf_filesrc(files, static_cast<std::size_t>(index), nullptr, nullptr));
-}
+  // The file and line of an address in frame; unchanged where they are not known.
+  void place(Dwarf_Addr address, DwarfFrame& frame) const {
+    if (table_) {
+      if (const auto row = table_->find(address)) {
+        frame.line = row->line;
+        frame.file = short_path(table_->path(row->file, folder_));
+      }
+    } else if (Dwarf_Line* line = dwarf_getsrc_die(&unit_, address)) {
+      dwarf_lineno(line, &frame.line);
+      frame.file = short_path(text_of(dwarf_linesrc(line, nullptr, nullptr)));
+    }
+  }
+
+  std::string file(int index) const {
+    if (index < 0)
+      return {};
+    const auto at = static_cast<std::size_t>(index);
+    if (table_)
+      return short_path(table_->path(at, folder_));
+    Dwarf_Files* files = nullptr;
+    std::size_t count = 0;
+    if (dwarf_getsrcfiles(&unit_, &files, &count) != 0 || at >= count)
+      return {};
+    return short_path(text_of(dwarf_filesrc(files, at, nullptr, nullptr)));
+  }
+
+ private:
+  static std::string text_of(const char* text) { return text ? text : ""; }
+
+  // A path as recorded, without the folder of the compilation where it starts with that: the top of
+  // the tree, or of a kernel's output folder.
+  std::string short_path(std::string path) const {
+    const std::string top = folder_ + "/";
+    return top != "/" && path.starts_with(top) ? path.substr(top.size()) : path;
+  }
+
+  Dwarf_Die& unit_;
+  std::string folder_;
+  std::optional<LineTable> table_;
+};
 
 // Rust's own names are short ("fmt"): its mangled ones say whose.
 std::string function_name(Dwarf_Die& unit, Dwarf_Die& function) {
@@ -87,16 +120,14 @@ std::string function_name(Dwarf_Die& unit, Dwarf_Die& function) {
 
 } // namespace
 
-std::vector<DwarfFrame> frames_at(Dwarf* dwarf, std::uint64_t address) {
+std::vector<DwarfFrame> frames_at(Dwarf* dwarf, const LineSections& lines, std::uint64_t address) {
   std::vector<DwarfFrame> frames;
   std::optional<Dwarf_Die> unit = unit_at(dwarf, address);
   if (!unit)
     return frames;
   DwarfFrame frame;
-  if (Dwarf_Line* line = dwarf_getsrc_die(&*unit, address)) {
-    dwarf_lineno(line, &frame.line);
-    frame.file = short_path(*unit, dwarf_linesrc(line, nullptr, nullptr));
-  }
+  const UnitLines table(*unit, lines);
+  table.place(address, frame);
   std::vector<Dwarf_Die> scopes;
   collect_scopes(*unit, address, scopes);
   std::reverse(scopes.begin(), scopes.end());
@@ -106,7 +137,7 @@ std::vector<DwarfFrame> frames_at(Dwarf* dwarf, std::uint64_t address) {
     if (dwarf_tag(&scope) != DW_TAG_inlined_subroutine)
       break;
     frame.line = number(scope, DW_AT_call_line);
-    frame.file = call_file(*unit, number(scope, DW_AT_call_file));
+    frame.file = table.file(number(scope, DW_AT_call_file));
   }
   if (frames.empty() && frame.line != 0)
     frames.push_back(frame);

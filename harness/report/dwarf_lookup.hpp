@@ -7,6 +7,8 @@
 
 #include <elfutils/libdw.h>
 
+#include "harness/report/line_table.hpp"
+
 namespace harness {
 
 struct DwarfFrame {
@@ -16,7 +18,8 @@ struct DwarfFrame {
 };
 
 // The innermost inlined function at address first, the function that holds the code last; empty
-// where the debug information does not cover the address.
-std::vector<DwarfFrame> frames_at(Dwarf* dwarf, std::uint64_t address);
+// where the debug information does not cover the address. lines: of the same file; may be empty:
+// then libdw reads them.
+std::vector<DwarfFrame> frames_at(Dwarf* dwarf, const LineSections& lines, std::uint64_t address);
 
 } // namespace harness

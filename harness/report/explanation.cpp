@@ -9,6 +9,7 @@
 #include "harness/report/demangle.hpp"
 #include "harness/report/instructions.hpp"
 #include "harness/report/lines.hpp"
+#include "harness/report/source_lines.hpp"
 #include "vmm/base/text.hpp"
 
 namespace harness {
@@ -128,6 +129,23 @@ std::vector<SourceFrame> Explanation::look_up(const Place& place) {
                                          found.address - found.start, symbol->span);
   }
   return frames;
+}
+
+std::string Explanation::blamed_file(std::string_view report) const {
+  const std::string file = named_file(report);
+  return file.empty() ? file : tree_path(top(), file);
+}
+
+void Explanation::check_tree(const std::filesystem::path& tree) {
+  const std::string version = tree_version(tree);
+  std::string release = facts_.release;
+  if (release.empty() && kernel_)
+    release = kernel_->file().release();
+  const bool same = release.starts_with(version) &&
+                    release.find_first_of("0123456789.", version.size()) != version.size();
+  if (!version.empty() && !release.empty() && !same)
+    warn(fmt::format("the source tree is of {}, the log of {}: source lines may be others", version,
+                     release));
 }
 
 CodeView Explanation::view(const Place& pointer) {

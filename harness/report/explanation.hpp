@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,13 @@ class Explanation {
 
   // The frames of a place, the innermost inlined one first; empty: not known.
   std::vector<SourceFrame> look_up(const Place& place);
+
+  // The file that the report itself blames, without the folder the kernel was built in; "" where it
+  // names none.
+  std::string blamed_file(std::string_view report) const;
+
+  // Whether the tree is of the kernel's version, as far as its Makefile says: a warning if not.
+  void check_tree(const std::filesystem::path& tree);
 
   // The code around an instruction pointer.
   CodeView view(const Place& pointer);

@@ -8,6 +8,9 @@
 
 namespace harness {
 
+// "6.1.192" as the Makefile at the top of a kernel tree says; "" where there is none.
+std::string tree_version(const std::filesystem::path& tree);
+
 class SourceLines {
  public:
   // The top of the tree; may be empty: then there are no lines.

@@ -20,12 +20,12 @@ std::string source_folder(const DebugFile& file) {
   return frames.back().file.substr(0, frames.back().file.size() - known.size());
 }
 
+} // namespace
+
 std::string tree_path(const std::string& top, const std::string& file) {
   std::string path = std::filesystem::path(file).lexically_normal();
   return !top.empty() && path.starts_with(top) ? path.substr(top.size()) : path;
 }
-
-} // namespace
 
 std::vector<SourceFrame> resolve_at(const DebugFile& file, const std::string& top,
                                     std::uint64_t address) {
@@ -96,7 +96,7 @@ std::string Symbolizer::decode(std::string_view report) const {
 
 std::vector<std::string> Symbolizer::files(std::string_view report) const {
   std::vector<CrashReport> crashes = parse_log(report);
-  return files_of(report, crashes.empty() ? "" : crashes.front().frame, kernel_lookup(*this));
+  return files_of(report, crashes.empty() ? "" : crashes.front().frame, kernel_lookup(*this), "");
 }
 
 } // namespace harness

@@ -19,6 +19,9 @@ struct SourceFrame {
   bool inlined = false;
 };
 
+// A file name without the folder top, which has a last '/', and without "." and "..".
+std::string tree_path(const std::string& top, const std::string& file);
+
 // What is at an address of the file: the innermost inlined frame first, the function that holds the
 // code last. Empty where the debug information does not cover it. top: the folder, with a last '/',
 // that is removed from file names; may be empty.

@@ -1,5 +1,6 @@
 /* Functions inlined into each other, compiled with -O2 -g for the symbolizer's test. */
 volatile int sink;
+const char linux_banner[] = "Linux version 6.1.0-inlines (a@b) #1 SMP";
 
 static inline __attribute__((always_inline)) void innermost(int value)
 {

@@ -1,67 +1,19 @@
 #include <filesystem>
-#include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "harness/report/symbolize.hpp"
-#include "vmm/base/child.hpp"
+#include "tests/unit/report/tools.hpp"
 #include "vmm/base/error.hpp"
-#include "vmm/base/files.hpp"
-#include "vmm/base/text.hpp"
 
 using namespace harness;
 
 namespace {
 
 const std::string elf = KREPRO_INLINES_ELF;
-
-int line_of(const std::string& marker) {
-  int line = 1;
-  std::string source = base::read_file(KREPRO_TEST_DATA "/report/inlines.c");
-  for (std::string_view text : base::lines_of(source)) {
-    if (text.find("/* " + marker + " */") != std::string_view::npos)
-      return line;
-    ++line;
-  }
-  return 0;
-}
-
-std::string output_of(std::vector<std::string> argv) {
-  base::Command command;
-  command.argv = std::move(argv);
-  return base::check_output(command);
-}
-
-struct Function {
-  unsigned long address = 0;
-  std::size_t size = 0;
-};
-
-Function function_of(const std::string& name) {
-  std::istringstream lines(output_of({"nm", "-S", elf}));
-  std::string address, size, type, symbol;
-  for (std::string line; std::getline(lines, line);)
-    if (std::istringstream words(line);
-        words >> address >> size >> type >> symbol && symbol == name)
-      return {std::stoul(address, nullptr, 16), std::stoul(size, nullptr, 16)};
-  return {};
-}
-
-// What addr2line says of an address, as "function file:line" lines with the folder removed.
-std::string addr2line(unsigned long address) {
-  std::istringstream lines(
-      output_of({"addr2line", "-fi", "-e", elf, fmt::format("{:#x}", address)}));
-  std::string all, function, place;
-  while (std::getline(lines, function) && std::getline(lines, place)) {
-    place = place.substr(0, place.find(" ("));
-    all += fmt::format("{} {}\n", function, std::filesystem::path(place).filename().string());
-  }
-  return all;
-}
 
 std::string text_of(const std::vector<SourceFrame>& frames) {
   std::string all;
@@ -83,35 +35,35 @@ std::size_t deepest(const Symbolizer& symbols, const Function& outer) {
 
 TEST_CASE("every address of a function agrees with addr2line") {
   Symbolizer symbols(elf, "");
-  Function outer = function_of("outer");
+  Function outer = function_of(elf, "outer");
   REQUIRE(outer.size > 4);
   for (std::size_t offset = 1; offset < outer.size; ++offset) {
     INFO(offset);
     CHECK(text_of(symbols.resolve("outer", offset, outer.size, false)) ==
-          addr2line(outer.address + offset));
+          addr2line(elf, outer.address + offset));
     CHECK(text_of(symbols.resolve("outer", offset, outer.size, true)) ==
-          addr2line(outer.address + offset - 1));
+          addr2line(elf, outer.address + offset - 1));
   }
 }
 
 TEST_CASE("inlined frames come first, with files below the stripped folder") {
   Symbolizer symbols(elf, KREPRO_TEST_DATA);
-  Function outer = function_of("outer");
+  Function outer = function_of(elf, "outer");
   auto frames = symbols.resolve("outer", deepest(symbols, outer), outer.size, true);
   REQUIRE(frames.size() == 3);
   CHECK(frames[0].function == "innermost");
   CHECK(frames[0].inlined);
   CHECK(frames[1].function == "middle");
-  CHECK(frames[1].line == line_of("middle"));
+  CHECK(frames[1].line == line_of("inlines.c", "middle"));
   CHECK(frames[2].function == "outer");
-  CHECK(frames[2].line == line_of("outer"));
+  CHECK(frames[2].line == line_of("inlines.c", "outer"));
   CHECK_FALSE(frames[2].inlined);
   CHECK(frames[2].file == "report/inlines.c");
 }
 
 TEST_CASE("what does not fit gives nothing") {
   Symbolizer symbols(elf, "");
-  Function outer = function_of("outer");
+  Function outer = function_of(elf, "outer");
   CHECK(symbols.resolve("outer", 1, outer.size + 4096, true).empty());
   CHECK(symbols.resolve("outer", outer.size + 1, outer.size, true).empty());
   CHECK(symbols.resolve("outer", 0, outer.size, true).empty());
@@ -120,10 +72,11 @@ TEST_CASE("what does not fit gives nothing") {
 
 TEST_CASE("a report is decoded in place") {
   Symbolizer symbols(elf, KREPRO_TEST_DATA);
-  Function outer = function_of("outer");
+  Function outer = function_of(elf, "outer");
   std::string symbol = fmt::format("outer+{:#x}/{:#x}", deepest(symbols, outer), outer.size);
-  std::string last = fmt::format("{} report/inlines.c:{}", symbol, line_of("outer"));
-  std::string middle = fmt::format("middle report/inlines.c:{} [inline]", line_of("middle"));
+  std::string last = fmt::format("{} report/inlines.c:{}", symbol, line_of("inlines.c", "outer"));
+  std::string middle =
+      fmt::format("middle report/inlines.c:{} [inline]", line_of("inlines.c", "middle"));
   CHECK(symbols.decode(" " + symbol + "\n").ends_with("\n " + middle + "\n " + last + "\n"));
   std::string old = symbols.decode(" [<ffffffff81234567>] " + symbol + "\n");
   CHECK(
@@ -140,7 +93,7 @@ TEST_CASE("a report is decoded in place") {
 
 TEST_CASE("files of a report, the guilty one first") {
   Symbolizer symbols(elf, KREPRO_TEST_DATA);
-  Function outer = function_of("outer");
+  Function outer = function_of(elf, "outer");
   auto files = symbols.files(
       fmt::format("WARNING: CPU: 0 PID: 1 at a/b.c:1 f+0x1/0x2\nCall Trace:\n outer+{:#x}/{:#x}\n",
                   deepest(symbols, outer), outer.size));

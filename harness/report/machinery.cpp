@@ -197,7 +197,7 @@ class NameSet {
 bool is_machinery(std::string_view function, Skip skip) {
   static const NameSet common{printing,   sanitizers, traps,      memory,
                               allocation, locks,      containers, entry};
-  static const NameSet fault{printing, sanitizers, traps, memory, containers};
+  static const NameSet fault{printing, sanitizers, traps, memory, containers, locks};
   static const NameSet wait{waits};
   static const NameSet keep{kept};
   static const NameSet timer{timers};

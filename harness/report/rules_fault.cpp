@@ -22,9 +22,9 @@ std::vector<Kind> traps() {
   Kind protection = trap("general protection fault", "general protection fault[:,]",
                          "general protection fault in $F", {bad_access});
   protection.unless = "general protection fault ip:";
-  Kind access =
-      trap("Unable to handle kernel ", "Unable to handle kernel (?:paging|write|read|execute)",
-           "BUG: unable to handle kernel paging request in $F", {bad_access});
+  Kind access = trap("Unable to handle kernel ",
+                     "Unable to handle kernel (?:paging|write|read|execute|pointer dereference)",
+                     "BUG: unable to handle kernel paging request in $F", {bad_access});
   access.rules[0].type = "MEMORY_SAFETY_BUG";
   access.rules.push_back({"Unable to handle kernel access to user memory",
                           "BUG: unable to handle kernel access to user memory in $F",

@@ -123,11 +123,12 @@ void add_faults(std::vector<Rule>& rules) {
   const std::string_view null = "BUG: unable to handle kernel NULL pointer dereference in $F";
   const std::string_view paging = "BUG: unable to handle kernel paging request in $F";
   for (std::string_view line : {"BUG: unable to handle kernel NULL pointer dereference",
-                                "BUG: kernel NULL pointer dereference"})
+                                "BUG: [Kk]ernel NULL pointer dereference"})
     rules.push_back(
         {line, null, "NULL-POINTER-DEREFERENCE", Where::ip, "", {"bad-access in $F"}, Skip::fault});
   for (std::string_view line : {"BUG: unable to handle kernel paging request",
-                                "BUG: unable to handle page fault for address"})
+                                "BUG: unable to handle page fault for address",
+                                "BUG: Unable to handle kernel (?:data access|instruction fetch)"})
     rules.push_back(
         {line, paging, "MEMORY_SAFETY_BUG", Where::ip, "", {"bad-access in $F"}, Skip::fault});
   rules.push_back({"BUG: unable to handle kernel access to user memory",

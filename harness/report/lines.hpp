@@ -20,7 +20,8 @@ struct LogLine {
 LogLine line_at(std::string_view log, std::size_t offset);
 
 // A raw line without "<6>", "[   12.345678]", "[   12.345678][  T123]" or "** n printk messages
-// dropped **"; a prefix after a prompt ("login: [   12.345678] ...") counts too.
+// dropped **"; a prefix behind the output of something else ("login: [   12.345678] ...") counts
+// too, unless a crash may start in that.
 LogLine strip_prefix(std::string_view raw);
 
 // True when the raw line has a printk time stamp before its text.

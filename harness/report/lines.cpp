@@ -115,7 +115,8 @@ LogLine strip_prefix(std::string_view raw) {
   if (caller != 0)
     line.context = caller_name(text.substr(0, caller));
   text.remove_prefix(caller);
-  if (stamp + caller != 0 && text.starts_with(' '))
+  line.stamped = stamp + caller != 0;
+  if (line.stamped && text.starts_with(' '))
     text.remove_prefix(1);
   line.text = text;
   return line;

@@ -13,6 +13,7 @@ struct LogLine {
   std::size_t begin = 0; // byte offsets into the log; end is past the newline
   std::size_t end = 0;
   std::string_view text;    // no newline, no \r, no printk prefix; at most max_line_bytes
+  bool stamped = false;     // there was a printk prefix
   std::string_view context; // "T123" or "C0" of a CONFIG_PRINTK_CALLER prefix; empty without one
 };
 

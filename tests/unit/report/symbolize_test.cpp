@@ -34,15 +34,16 @@ std::size_t deepest(const Symbolizer& symbols, const Function& outer) {
 } // namespace
 
 TEST_CASE("every address of a function agrees with addr2line") {
-  Symbolizer symbols(elf, "");
-  Function outer = function_of(elf, "outer");
+  const std::string program = elf + GENERATE("", "-gdwarf-4", "-gz");
+  Symbolizer symbols(program, "");
+  Function outer = function_of(program, "outer");
   REQUIRE(outer.size > 4);
   for (std::size_t offset = 1; offset < outer.size; ++offset) {
     INFO(offset);
     CHECK(text_of(symbols.resolve("outer", offset, outer.size, false)) ==
-          addr2line(elf, outer.address + offset));
+          addr2line(program, outer.address + offset));
     CHECK(text_of(symbols.resolve("outer", offset, outer.size, true)) ==
-          addr2line(elf, outer.address + offset - 1));
+          addr2line(program, outer.address + offset - 1));
   }
 }
 

@@ -161,8 +161,8 @@ std::string annotate(std::string_view report, const Lookup& look_up) {
   return out;
 }
 
-std::vector<std::string> files_of(std::string_view report, std::string_view guilty,
-                                  const Lookup& look_up, const std::string& otherwise) {
+ReportFiles files_of(std::string_view report, std::string_view guilty, const Lookup& look_up,
+                     const std::string& otherwise) {
   std::vector<std::string> first;
   std::vector<std::string> others;
   for (std::string_view raw : base::lines_of(report)) {
@@ -176,9 +176,10 @@ std::vector<std::string> files_of(std::string_view report, std::string_view guil
   }
   if (first.empty())
     add_once(first, otherwise);
+  const bool known = !first.empty();
   for (const std::string& file : others)
     add_once(first, file);
-  return first;
+  return {std::move(first), known};
 }
 
 std::string named_file(std::string_view report) {

@@ -35,9 +35,11 @@ ExplainedReport Decoder::explain(const CrashReport& report, std::string_view log
   const Lookup look_up = [&](const Place& place) { return explanation.look_up(place); };
   ExplainedReport result;
   result.text = annotate(report.text, look_up);
-  result.files = files_of(report.text, report.frame, look_up, explanation.blamed_file(report.text));
-  if (!result.files.empty())
-    result.maintainers = maintainers_of(state_->sources.source, result.files.front());
+  ReportFiles files =
+      files_of(report.text, report.frame, look_up, explanation.blamed_file(report.text));
+  if (files.guilty_known)
+    result.maintainers = maintainers_of(state_->sources.source, files.all.front());
+  result.files = std::move(files.all);
   result.disassembly = list_code(
       report.text, [&](const Place& pointer) { return explanation.view(pointer); },
       state_->sources.source);

@@ -92,6 +92,15 @@ const DebugFile* Explanation::file_of(const Place& place) {
   return module.file.get();
 }
 
+void Explanation::check_size(const DebugFile& file, const Place& place) {
+  const TraceFrame& frame = place.frame;
+  if (file.symbols().has_other_size(frame.function, frame.size) &&
+      other_builds_.insert(&file).second)
+    warn(fmt::format("{} is of another build: its {} is not {:#x} bytes long",
+                     place.module.empty() ? "vmlinux" : fmt::format("module {}", place.module),
+                     frame.function, frame.size));
+}
+
 Explanation::Found Explanation::find(const Place& place) {
   const DebugFile* file = file_of(place);
   if (!file)
@@ -99,6 +108,7 @@ Explanation::Found Explanation::find(const Place& place) {
   const TraceFrame& frame = place.frame;
   if (!frame.function.empty()) {
     const auto start = file->symbols().find(frame.function, frame.size);
+    check_size(*file, place);
     if (!start || (frame.size != 0 && frame.offset > frame.size))
       return {};
     return {file, *start, *start + frame.offset};

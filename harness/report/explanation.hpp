@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,7 @@ class Explanation {
 
   void warn(const std::optional<std::string>& text);
   const DebugFile* file_of(const Place& place);
+  void check_size(const DebugFile& file, const Place& place);
   Found find(const Place& place);
   std::string top() const;
 
@@ -58,6 +60,7 @@ class Explanation {
   ModuleFolder& modules_;
   LogFacts facts_;
   std::vector<std::string> warnings_;
+  std::set<const DebugFile*> other_builds_; // of which that was said
 };
 
 } // namespace harness

@@ -100,7 +100,8 @@ std::string Symbolizer::decode(std::string_view report) const {
 
 std::vector<std::string> Symbolizer::files(std::string_view report) const {
   std::vector<CrashReport> crashes = parse_log(report);
-  return files_of(report, crashes.empty() ? "" : crashes.front().frame, kernel_lookup(*this), "");
+  return files_of(report, crashes.empty() ? "" : crashes.front().frame, kernel_lookup(*this), "")
+      .all;
 }
 
 } // namespace harness

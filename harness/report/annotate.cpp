@@ -58,11 +58,11 @@ void read_module(std::string_view rest, Place& place) {
 }
 
 std::optional<Place> symbol_place(std::string_view line) {
-  auto ip = parse_ip(line);
+  auto ip = line.starts_with("RIP  [<") ? find_symbol(line) : parse_ip(line);
   auto frame = ip ? ip : parse_frame(line);
-  if (!frame &&
-      (line.find(" at: ") != std::string_view::npos || line.starts_with("hardirqs ") ||
-       line.starts_with("softirqs ") || line.starts_with("[<") || line.starts_with("BUG: K")))
+  if (!frame && (line.find(" at: ") != std::string_view::npos || line.starts_with("hardirqs ") ||
+                 line.starts_with("softirqs ") || line.starts_with("[<") ||
+                 line.starts_with("lr : ") || line.starts_with("BUG: K")))
     frame = find_symbol(line);
   if (!frame || frame->offset + frame->size == 0)
     return {};

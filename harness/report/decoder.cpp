@@ -5,7 +5,6 @@
 
 #include "harness/report/annotate.hpp"
 #include "harness/report/explanation.hpp"
-#include "harness/report/listing.hpp"
 #include "harness/report/log_facts.hpp"
 #include "harness/report/maintainers.hpp"
 #include "harness/report/modules.hpp"
@@ -40,9 +39,7 @@ ExplainedReport Decoder::explain(const CrashReport& report, std::string_view log
   if (files.guilty_known)
     result.maintainers = maintainers_of(state_->sources.source, files.all.front());
   result.files = std::move(files.all);
-  result.disassembly = list_code(
-      report.text, [&](const Place& pointer) { return explanation.view(pointer); },
-      state_->sources.source);
+  result.disassembly = explanation.listing(report.text, state_->sources.source);
   if (!state_->sources.source.empty())
     explanation.check_tree(state_->sources.source);
   result.warnings = explanation.take_warnings();

@@ -10,6 +10,7 @@
 #include "harness/report/instructions.hpp"
 #include "harness/report/lines.hpp"
 #include "harness/report/source_lines.hpp"
+#include "vmm/base/error.hpp"
 #include "vmm/base/text.hpp"
 
 namespace harness {
@@ -156,6 +157,16 @@ void Explanation::check_tree(const std::filesystem::path& tree) {
   if (!version.empty() && !release.empty() && !same)
     warn(fmt::format("the source tree is of {}, the log of {}: source lines may be others", version,
                      release));
+}
+
+std::string Explanation::listing(std::string_view report, const std::filesystem::path& source) {
+  try {
+    return list_code(
+        report, [this](const Place& pointer) { return view(pointer); }, source);
+  } catch (const base::Error& error) {
+    warn(fmt::format("no code listing: {}", error.what()));
+    return {};
+  }
 }
 
 CodeView Explanation::view(const Place& pointer) {

@@ -183,8 +183,9 @@ CodeView Explanation::view(const Place& pointer) {
   if (!found.file)
     return view;
   view.anchor = anchor_of(found.file->code_at(found.start), found.address - found.start);
-  view.frames = [this, found](std::int64_t offset) {
-    return resolve_at(*found.file, top(), found.address + static_cast<std::uint64_t>(offset));
+  view.line = [this, found](std::int64_t offset) {
+    const DwarfFrame line = found.file->line_at(found.address + static_cast<std::uint64_t>(offset));
+    return SourceFrame{"", tree_path(top(), line.file), line.line, false};
   };
   if (pointer.module.empty())
     view.name = [within, found](std::int64_t offset) {

@@ -2,8 +2,10 @@
 // and exit codes.
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <functional>
 #include <string>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -160,8 +162,18 @@ int complain(const char* text, int code) {
   return code;
 }
 
+// Where one of 0 to 2 is closed, the next file that is opened would take its place, and be read as
+// standard input or written to by messages.
+void occupy_standard_descriptors() {
+  int fd = 0;
+  while (fd >= 0 && fd <= STDERR_FILENO)
+    fd = ::open("/dev/null", O_RDWR);
+  ::close(fd);
+}
+
 int guarded(int argc, char** argv) {
   try {
+    occupy_standard_descriptors();
     const char* spec = std::getenv("KREPRO_LOG");
     base::configure_log(spec != nullptr ? spec : "");
     base::install_stop_signals();

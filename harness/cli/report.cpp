@@ -1,5 +1,6 @@
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <poll.h>
@@ -45,10 +46,15 @@ std::string read_input() {
   }
 }
 
-// A write to a pipe or file comes whole, or it is an error.
+// A write to a pipe or file comes whole, or it is an error. A reader that had enough ends krepro as
+// it ends other filters.
 void put(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw base::SysError(errno, "write", "standard output");
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return;
+  const int error = errno;
+  if (error == EPIPE && std::signal(SIGPIPE, SIG_DFL) != SIG_ERR)
+    std::raise(SIGPIPE);
+  throw base::SysError(error, "write", "standard output");
 }
 
 // The logs' reports in the form that was asked for, each log's as soon as it is there.

@@ -31,6 +31,11 @@ class ByteReader {
     return has(1) ? static_cast<std::uint8_t>(bytes_[at_++]) : std::uint8_t{0};
   }
 
+  int signed_byte() {
+    const int value = byte();
+    return value < 128 ? value : value - 256;
+  }
+
   std::uint64_t uleb() {
     unsigned shift = 0;
     return leb(shift);

@@ -97,7 +97,7 @@ class UnitLines {
 
   // A path as recorded, without the folder of the compilation where it starts with that: the top of
   // the tree, or of a kernel's output folder.
-  std::string short_path(std::string path) const {
+  std::string short_path(const std::string& path) const {
     const std::string top = folder_ + "/";
     return top != "/" && path.starts_with(top) ? path.substr(top.size()) : path;
   }

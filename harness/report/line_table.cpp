@@ -60,7 +60,7 @@ class LineHeader {
     table_.step_ = in_.byte();
     const unsigned operations = version >= 4 ? in_.byte() : 1;
     in_.byte(); // default_is_stmt
-    table_.line_base_ = static_cast<std::int8_t>(in_.byte());
+    table_.line_base_ = in_.signed_byte();
     table_.line_range_ = in_.byte();
     table_.opcode_base_ = in_.byte();
     if (address_size != 8 || operations > 1 || table_.line_range_ == 0 || table_.opcode_base_ == 0)
@@ -205,7 +205,7 @@ std::optional<LineRow> LineTable::find(std::uint64_t address) const {
     } else if (opcode == DW_LNS_fixed_advance_pc) {
       now.address += in.fixed(2);
     } else {
-      for (int left = lengths_[opcode - 1]; left > 0; --left)
+      for (unsigned left = static_cast<unsigned char>(lengths_[opcode - 1]); left > 0; --left)
         in.uleb();
     }
     if (row && search.row(now, ends))

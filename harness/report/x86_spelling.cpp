@@ -123,7 +123,7 @@ std::string spell_operands(std::string_view operands) {
 } // namespace
 
 std::string x86_text(std::string_view mnemonic, std::string_view operands) {
-  const std::string name = spell_name(mnemonic, operands);
+  std::string name = spell_name(mnemonic, operands);
   if (operands.empty())
     return name;
   std::string spelled = spell_operands(operands);

@@ -182,10 +182,17 @@ TEST_CASE("facts of a log") {
         "5.0.0");
   CHECK(read_facts("CPU: 0 PID: 1 Comm: x Not tainted 4.8.0+ #1\n", "Linux version 5.0.0 (a)\n")
             .release == "4.8.0+");
+  CHECK(read_facts("CPU: 0 UID: 0 PID: 1 Comm: #1 x Not tainted 6.12.0 #5 PREEMPT\n", "").release ==
+        "6.12.0");
+  CHECK(read_facts("CPU: 0 PID: 1 Comm: x\n", "").release.empty());
   CHECK_FALSE(read_facts("", "Kernel command line: quiet\n").kernel_offset);
   CHECK(read_facts("", "Kernel command line: quiet nokaslr\n").kernel_offset == 0U);
   CHECK(read_facts("", "Kernel Offset: 0x1000 from 0x2\n").kernel_offset == 0x1000U);
+  CHECK(read_facts("", "[    1.000000] Kernel Offset: 0x1000 from 0x2").kernel_offset == 0x1000U);
   CHECK_FALSE(read_facts("", "Kernel Offset: 0x\n").kernel_offset);
+  CHECK_FALSE(read_facts("", "a Kernel Offset: 0x1 \nKernel Offset: ").kernel_offset);
+  CHECK(read_facts("", "x Linux version 1.0 (a)\n\n[    0.000000] Linux version 2.0 (a)").release ==
+        "2.0");
 }
 
 TEST_CASE("Rust names are shown as they were written") {

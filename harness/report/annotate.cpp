@@ -58,11 +58,11 @@ void read_module(std::string_view rest, Place& place) {
 }
 
 std::optional<Place> symbol_place(std::string_view line) {
-  auto ip = parse_ip(line);
+  auto ip = line.starts_with("RIP  [<") ? find_symbol(line) : parse_ip(line);
   auto frame = ip ? ip : parse_frame(line);
-  if (!frame &&
-      (line.find(" at: ") != std::string_view::npos || line.starts_with("hardirqs ") ||
-       line.starts_with("softirqs ") || line.starts_with("[<") || line.starts_with("BUG: K")))
+  if (!frame && (line.find(" at: ") != std::string_view::npos || line.starts_with("hardirqs ") ||
+                 line.starts_with("softirqs ") || line.starts_with("[<") ||
+                 line.starts_with("lr : ") || line.starts_with("BUG: K")))
     frame = find_symbol(line);
   if (!frame || frame->offset + frame->size == 0)
     return {};
@@ -161,8 +161,8 @@ std::string annotate(std::string_view report, const Lookup& look_up) {
   return out;
 }
 
-std::vector<std::string> files_of(std::string_view report, std::string_view guilty,
-                                  const Lookup& look_up, const std::string& otherwise) {
+ReportFiles files_of(std::string_view report, std::string_view guilty, const Lookup& look_up,
+                     const std::string& otherwise) {
   std::vector<std::string> first;
   std::vector<std::string> others;
   for (std::string_view raw : base::lines_of(report)) {
@@ -176,9 +176,10 @@ std::vector<std::string> files_of(std::string_view report, std::string_view guil
   }
   if (first.empty())
     add_once(first, otherwise);
+  const bool known = !first.empty();
   for (const std::string& file : others)
     add_once(first, file);
-  return first;
+  return {std::move(first), known};
 }
 
 std::string named_file(std::string_view report) {

@@ -36,10 +36,15 @@ using Lookup = std::function<std::vector<SourceFrame>(const Place&)>;
 // its address, and mangled names demangled.
 std::string annotate(std::string_view report, const Lookup& look_up);
 
-// The files of the places that are no stale words of a stack, those of the function guilty first;
-// unique. otherwise: the file to name first where none of guilty's is known; may be empty.
-std::vector<std::string> files_of(std::string_view report, std::string_view guilty,
-                                  const Lookup& look_up, const std::string& otherwise);
+struct ReportFiles {
+  std::vector<std::string> all; // the guilty one first where it is known; unique
+  bool guilty_known = false;
+};
+
+// The files of the places that are no stale words of a stack, those of the function guilty first.
+// otherwise: the guilty file where no place of that function is known; may be empty.
+ReportFiles files_of(std::string_view report, std::string_view guilty, const Lookup& look_up,
+                     const std::string& otherwise);
 
 // The file that a report itself blames, "kernel/fork.c" of "WARNING: CPU: 0 PID: 1 at
 // kernel/fork.c:77 ...", "kernel BUG at kernel/fork.c:77!" and UBSAN's "... in kernel/fork.c:77:9";

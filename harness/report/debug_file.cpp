@@ -191,6 +191,10 @@ std::vector<DwarfFrame> DebugFile::frames_at(std::uint64_t address) const {
   return known->second;
 }
 
+DwarfFrame DebugFile::line_at(std::uint64_t address) const {
+  return harness::line_at(state_->dwarf, state_->lines, address - state_->bias);
+}
+
 std::string_view DebugFile::code_at(std::uint64_t address) const {
   return state_->dwfl ? std::string_view() : bytes_at(state_->elf.get(), address);
 }

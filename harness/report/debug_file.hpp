@@ -28,6 +28,8 @@ class DebugFile {
 
   const SymbolTable& symbols() const;
   std::vector<DwarfFrame> frames_at(std::uint64_t address) const;
+  // The file and line of an address alone; file empty where they are not known.
+  DwarfFrame line_at(std::uint64_t address) const;
 
   // The file's own bytes from an address to the end of its section; empty for a module, and where
   // the file has none.

@@ -5,7 +5,6 @@
 
 #include "harness/report/annotate.hpp"
 #include "harness/report/explanation.hpp"
-#include "harness/report/listing.hpp"
 #include "harness/report/log_facts.hpp"
 #include "harness/report/maintainers.hpp"
 #include "harness/report/modules.hpp"
@@ -37,12 +36,12 @@ ExplainedReport Decoder::explain(const CrashReport& report, std::string_view log
   const Lookup look_up = [&](const Place& place) { return explanation.look_up(place); };
   ExplainedReport result;
   result.text = annotate(report.text, look_up);
-  result.files = files_of(report.text, report.frame, look_up, explanation.blamed_file(report.text));
-  if (!result.files.empty())
-    result.maintainers = maintainers_of(state_->sources.source, result.files.front());
-  result.disassembly = list_code(
-      report.text, [&](const Place& pointer) { return explanation.view(pointer); },
-      state_->sources.source);
+  ReportFiles files =
+      files_of(report.text, report.frame, look_up, explanation.blamed_file(report.text));
+  if (files.guilty_known)
+    result.maintainers = maintainers_of(state_->sources.source, files.all.front());
+  result.files = std::move(files.all);
+  result.disassembly = explanation.listing(report.text, state_->sources.source);
   if (!state_->sources.source.empty())
     explanation.check_tree(state_->sources.source);
   result.warnings = explanation.take_warnings();

@@ -22,8 +22,10 @@ struct SymbolSources {
 struct ExplainedReport {
   std::string text;                     // the report with files and lines, inlined frames too
   std::vector<std::string> warnings;    // for people, one line each; nothing is said twice
-  std::vector<std::string> files;       // that the frames name, the guilty one first; unique
-  std::vector<std::string> maintainers; // of the guilty file; "Name <mail> (role)"
+  std::vector<std::string> files;       // that the frames name, the guilty one first where it is
+                                        // known; unique
+  std::vector<std::string> maintainers; // of the guilty file, "Name <mail> (role)"; empty where it
+                                        // is not known
   std::string disassembly;              // of the "Code:" lines; empty where there is none
 };
 

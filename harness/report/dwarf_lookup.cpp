@@ -120,6 +120,13 @@ std::string function_name(Dwarf_Die& unit, Dwarf_Die& function) {
 
 } // namespace
 
+DwarfFrame line_at(Dwarf* dwarf, const LineSections& lines, std::uint64_t address) {
+  DwarfFrame frame;
+  if (std::optional<Dwarf_Die> unit = unit_at(dwarf, address))
+    UnitLines(*unit, lines).place(address, frame);
+  return frame;
+}
+
 std::vector<DwarfFrame> frames_at(Dwarf* dwarf, const LineSections& lines, std::uint64_t address) {
   std::vector<DwarfFrame> frames;
   std::optional<Dwarf_Die> unit = unit_at(dwarf, address);

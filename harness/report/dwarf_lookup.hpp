@@ -22,4 +22,7 @@ struct DwarfFrame {
 // then libdw reads them.
 std::vector<DwarfFrame> frames_at(Dwarf* dwarf, const LineSections& lines, std::uint64_t address);
 
+// The first of those without its function, which is what takes longest to find.
+DwarfFrame line_at(Dwarf* dwarf, const LineSections& lines, std::uint64_t address);
+
 } // namespace harness

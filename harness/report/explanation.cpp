@@ -10,6 +10,7 @@
 #include "harness/report/instructions.hpp"
 #include "harness/report/lines.hpp"
 #include "harness/report/source_lines.hpp"
+#include "vmm/base/error.hpp"
 #include "vmm/base/text.hpp"
 
 namespace harness {
@@ -92,6 +93,15 @@ const DebugFile* Explanation::file_of(const Place& place) {
   return module.file.get();
 }
 
+void Explanation::check_size(const DebugFile& file, const Place& place) {
+  const TraceFrame& frame = place.frame;
+  if (file.symbols().has_other_size(frame.function, frame.size) &&
+      other_builds_.insert(&file).second)
+    warn(fmt::format("{} is of another build: its {} is not {:#x} bytes long",
+                     place.module.empty() ? "vmlinux" : fmt::format("module {}", place.module),
+                     frame.function, frame.size));
+}
+
 Explanation::Found Explanation::find(const Place& place) {
   const DebugFile* file = file_of(place);
   if (!file)
@@ -99,6 +109,7 @@ Explanation::Found Explanation::find(const Place& place) {
   const TraceFrame& frame = place.frame;
   if (!frame.function.empty()) {
     const auto start = file->symbols().find(frame.function, frame.size);
+    check_size(*file, place);
     if (!start || (frame.size != 0 && frame.offset > frame.size))
       return {};
     return {file, *start, *start + frame.offset};
@@ -148,6 +159,16 @@ void Explanation::check_tree(const std::filesystem::path& tree) {
                      release));
 }
 
+std::string Explanation::listing(std::string_view report, const std::filesystem::path& source) {
+  try {
+    return list_code(
+        report, [this](const Place& pointer) { return view(pointer); }, source);
+  } catch (const base::Error& error) {
+    warn(fmt::format("no code listing: {}", error.what()));
+    return {};
+  }
+}
+
 CodeView Explanation::view(const Place& pointer) {
   CodeView view;
   const TraceFrame frame = pointer.frame;
@@ -162,8 +183,9 @@ CodeView Explanation::view(const Place& pointer) {
   if (!found.file)
     return view;
   view.anchor = anchor_of(found.file->code_at(found.start), found.address - found.start);
-  view.frames = [this, found](std::int64_t offset) {
-    return resolve_at(*found.file, top(), found.address + static_cast<std::uint64_t>(offset));
+  view.line = [this, found](std::int64_t offset) {
+    const DwarfFrame line = found.file->line_at(found.address + static_cast<std::uint64_t>(offset));
+    return SourceFrame{"", tree_path(top(), line.file), line.line, false};
   };
   if (pointer.module.empty())
     view.name = [within, found](std::int64_t offset) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,8 +36,8 @@ class Explanation {
   // Whether the tree is of the kernel's version, as far as its Makefile says: a warning if not.
   void check_tree(const std::filesystem::path& tree);
 
-  // The code around an instruction pointer.
-  CodeView view(const Place& pointer);
+  // list_code() of the report; "" with a warning where capstone is not there.
+  std::string listing(std::string_view report, const std::filesystem::path& source);
 
   // What was wrong with the files for what was asked until now, for people; nothing twice.
   std::vector<std::string> take_warnings() { return std::move(warnings_); }
@@ -51,13 +52,16 @@ class Explanation {
 
   void warn(const std::optional<std::string>& text);
   const DebugFile* file_of(const Place& place);
+  void check_size(const DebugFile& file, const Place& place);
   Found find(const Place& place);
+  CodeView view(const Place& pointer); // the code around an instruction pointer
   std::string top() const;
 
   const std::optional<Symbolizer>& kernel_;
   ModuleFolder& modules_;
   LogFacts facts_;
   std::vector<std::string> warnings_;
+  std::set<const DebugFile*> other_builds_; // of which that was said
 };
 
 } // namespace harness

@@ -93,6 +93,21 @@ void skip_address(std::string_view text, std::size_t& i) {
   skip_spaces(text, i);
 }
 
+// Past "[c00000000a1b2c3d] [c000000000123456]", the stack and return address of powerpc.
+void skip_address_pair(std::string_view text, std::size_t& i) {
+  std::size_t end = i;
+  for (int half = 0; half < 2; ++half) {
+    std::size_t close = text.find(']', end);
+    if (end >= text.size() || text[end] != '[' || close == std::string_view::npos ||
+        (close - end != 9 && close - end != 17) ||
+        text.find_first_not_of("0123456789abcdef", end + 1) != close)
+      return;
+    end = close + 1;
+    skip_spaces(text, end);
+  }
+  i = end;
+}
+
 // Past "<IRQ>" and its like, which old kernels put before the first frame of a stack.
 void skip_stack_name(std::string_view text, std::size_t& i) {
   for (std::string_view name : {"<IRQ>", "<EOI>", "<NMI>", "<<EOE>>", "<#DB>", "<#DF>"})
@@ -158,7 +173,8 @@ std::optional<TraceFrame> parse_frame(std::string_view text) {
   skip_spaces(text, i);
   skip_stack_name(text, i);
   skip_address(text, i);
-  bool certain = true;
+  skip_address_pair(text, i);
+  bool certain = !text.ends_with("(unreliable)");
   if (text.substr(i).starts_with("? ")) {
     certain = false;
     i += 2;

@@ -16,7 +16,7 @@ namespace harness {
 // stacks, FRED, protection keys.
 class InstructionDecoder {
  public:
-  // Throws base::Error where capstone was built without the machine.
+  // Throws base::Error where capstone is not there, or was built without the machine.
   explicit InstructionDecoder(Machine machine);
   ~InstructionDecoder();
   InstructionDecoder(const InstructionDecoder&) = delete;

@@ -31,6 +31,9 @@ std::vector<Kind> table() {
     append(kind.rules, rules);
     all.push_back(std::move(kind));
   }
+  Kind stray{"INFO:", stray_info_rules(), harmless_infos, true};
+  stray.stamped = true;
+  all.push_back(std::move(stray));
   for (Kind& kind : guest_kinds())
     all.push_back(std::move(kind));
   return all;

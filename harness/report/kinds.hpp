@@ -55,6 +55,7 @@ struct Kind {
   bool follows = false;    // inside another report it belongs to that one
   bool at_begin = false;   // the start words count only at the begin of a line
   bool after_boot = false; // counts only when the kernel has printed something before it
+  bool stamped = false;    // counts only in a line with a time stamp: programs say such words too
   bool headline = false;   // the first line of another crash right below it is of the same crash
 };
 
@@ -63,6 +64,7 @@ std::vector<Rule> lock_rules();
 std::vector<Rule> bug_rules();
 std::vector<Rule> warning_rules();
 std::vector<Rule> info_rules();
+std::vector<Rule> stray_info_rules(); // parts of a report that has lost its first line
 std::vector<Kind> fault_kinds();
 std::vector<Kind> guest_kinds(); // not of the kernel: reboots, and what fuzzers say of themselves
 

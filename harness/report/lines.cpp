@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "harness/report/kinds.hpp"
+
 namespace harness {
 
 namespace {
 
-constexpr std::size_t longest_prompt = 160;
+constexpr std::size_t longest_output = 160;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -71,13 +73,11 @@ std::size_t noise_length(std::string_view text) {
   return i;
 }
 
-// A time stamp after a shell or login prompt: its offset, or 0.
-std::size_t after_prompt(std::string_view text) {
-  std::size_t at = find_timestamp(text.substr(0, longest_prompt), 0);
-  if (at == std::string_view::npos || at < 2)
-    return 0;
-  std::string_view before = text.substr(at - 2, 2);
-  return before == ": " || before == "# " || before == "$ " || before == "> " ? at : 0;
+// A time stamp after what something else wrote without ending its line, a prompt for one: its
+// offset, or 0.
+std::size_t after_output(std::string_view text) {
+  std::size_t at = find_timestamp(text.substr(0, longest_output), 0);
+  return at == std::string_view::npos || may_start(text.substr(0, at)) ? 0 : at;
 }
 
 } // namespace
@@ -106,8 +106,8 @@ LogLine strip_prefix(std::string_view raw) {
   text.remove_prefix(noise_length(text));
   std::size_t stamp = timestamp_length(text);
   if (stamp == 0 && text.find('[') != std::string_view::npos)
-    if (std::size_t prompt = after_prompt(text); prompt != 0) {
-      text.remove_prefix(prompt);
+    if (std::size_t output = after_output(text); output != 0) {
+      text.remove_prefix(output);
       stamp = timestamp_length(text);
     }
   text.remove_prefix(stamp);
@@ -115,7 +115,8 @@ LogLine strip_prefix(std::string_view raw) {
   if (caller != 0)
     line.context = caller_name(text.substr(0, caller));
   text.remove_prefix(caller);
-  if (stamp + caller != 0 && text.starts_with(' '))
+  line.stamped = stamp + caller != 0;
+  if (line.stamped && text.starts_with(' '))
     text.remove_prefix(1);
   line.text = text;
   return line;

@@ -13,6 +13,7 @@ struct LogLine {
   std::size_t begin = 0; // byte offsets into the log; end is past the newline
   std::size_t end = 0;
   std::string_view text;    // no newline, no \r, no printk prefix; at most max_line_bytes
+  bool stamped = false;     // there was a printk prefix
   std::string_view context; // "T123" or "C0" of a CONFIG_PRINTK_CALLER prefix; empty without one
 };
 
@@ -20,7 +21,8 @@ struct LogLine {
 LogLine line_at(std::string_view log, std::size_t offset);
 
 // A raw line without "<6>", "[   12.345678]", "[   12.345678][  T123]" or "** n printk messages
-// dropped **"; a prefix after a prompt ("login: [   12.345678] ...") counts too.
+// dropped **"; a prefix behind the output of something else ("login: [   12.345678] ...") counts
+// too, unless a crash may start in that.
 LogLine strip_prefix(std::string_view raw);
 
 // True when the raw line has a printk time stamp before its text.

@@ -77,15 +77,14 @@ class Lister {
  private:
   // The line that the instruction is of, where it is not that of the one before.
   std::string source_line(std::int64_t offset) {
-    const std::vector<SourceFrame> frames =
-        view_.frames ? view_.frames(offset) : std::vector<SourceFrame>();
-    if (frames.empty() || frames.front().file.empty() || frames.front().line == 0)
+    const SourceFrame line = view_.line ? view_.line(offset) : SourceFrame();
+    if (line.file.empty() || line.line == 0)
       return {};
-    const std::string place = fmt::format("{}:{}", frames.front().file, frames.front().line);
+    const std::string place = fmt::format("{}:{}", line.file, line.line);
     if (place == last_)
       return {};
     last_ = place;
-    const std::string text = source_.line(frames.front().file, frames.front().line);
+    const std::string text = source_.line(line.file, line.line);
     return text.empty() ? fmt::format("{}:\n", place) : fmt::format("{}: {}\n", place, text);
   }
 

@@ -21,7 +21,7 @@ struct CodeView {
   std::optional<std::size_t> anchor; // see CodePlace
   // Both may be empty, and may give nothing.
   std::function<std::string(std::int64_t offset)> name;
-  std::function<std::vector<SourceFrame>(std::int64_t offset)> frames;
+  std::function<SourceFrame(std::int64_t offset)> line; // without its function
 };
 
 // A listing of each "Code:" line of the report, with what view gives of the instruction pointer

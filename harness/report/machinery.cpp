@@ -103,6 +103,7 @@ constexpr std::string_view entry = R"(
   _*(asm_)?sysvec_.* _*(smp_)?apic_timer_interrupt hrtimer_interrupt _*hrtimer_run_.*
   _*run_hrtimer _*sysvec.* ret_from_intr common_interrupt do_IRQ handle_irq.* irq_(enter|exit).*
   _*irq_exit.* invoke_softirq do_softirq.* _*do_softirq_own_stack entry_.* do_syscall_.*
+  do_trap_ecall_u system_call.* _*do_syscall handle_syscall
   do_fast_syscall.* do_int80.* __do_fast_syscall.* ret_fast_syscall el0_.* el0t_.* do_el0_.*
   _*irq_svc x64_sys_call x32_sys_call ia32_sys_call invoke_syscall syscall_.*
   local_apic_timer_interrupt local_bh_enable call_on_(irq_)?stack run_on_.*stack.*
@@ -146,6 +147,7 @@ constexpr std::string_view interrupts = R"(
   common_interrupt_return nmi end_repeat_nmi asm_exc_nmi __do_irq)";
 
 constexpr std::string_view dispatchers = R"(
+  do_trap_ecall_u ret_from_syscall system_call.* _*do_syscall handle_syscall syscall_common
   do_syscall_.* entry_SYSCALL.* entry_SYSENTER.* entry_INT80.* do_fast_syscall.*
   __do_fast_syscall.* do_int80.* ret_fast_syscall el0_svc.* invoke_syscall x64_sys_call
   _*vfs_(read|write|ioctl|fallocate|fsync.*|readv|writev|iter_.*|open|get_tree|setxattr.*|
@@ -197,7 +199,7 @@ class NameSet {
 bool is_machinery(std::string_view function, Skip skip) {
   static const NameSet common{printing,   sanitizers, traps,      memory,
                               allocation, locks,      containers, entry};
-  static const NameSet fault{printing, sanitizers, traps, memory, containers};
+  static const NameSet fault{printing, sanitizers, traps, memory, containers, locks};
   static const NameSet wait{waits};
   static const NameSet keep{kept};
   static const NameSet timer{timers};

@@ -9,7 +9,7 @@ namespace harness {
 enum class Skip {
   common, // printing, sanitizers, memory access and allocation, locks, lists, timers, entry code
   wait,   // common, and all ways to sleep: a task that hangs is to blame below them
-  fault,  // only printing, trap entry and plain memory access: an allocator may be to blame
+  fault,  // only printing, trap entry, plain memory access and locks: an allocator may be to blame
   timer,  // common, and whatever has to do with timers
   page,   // common, and the page cache: whose page it is says the code above it
   leak,   // common, and constructors of objects that many subsystems share

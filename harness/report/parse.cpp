@@ -253,7 +253,7 @@ std::vector<CrashReport> parse_log(std::string_view log) {
     if (!line)
       break;
     const auto start = find_start(line->text);
-    if (!start || joined.contains(line->begin) ||
+    if (!start || (start->kind->kind.stamped && !line->stamped) || joined.contains(line->begin) ||
         (start->kind->kind.follows && open.covers(line->context, line->begin)))
       continue;
     if (start->kind->kind.after_boot) {
@@ -283,8 +283,10 @@ bool CrashScanner::feed(std::string_view bytes) {
     if (!whole)
       break;
     if (may_start(line_)) {
-      const auto start = find_start(strip_prefix(line_).text);
-      seen_ = start && (!start->kind->kind.after_boot || stamped_);
+      const LogLine line = strip_prefix(line_);
+      const auto start = find_start(line.text);
+      seen_ = start && (!start->kind->kind.after_boot || stamped_) &&
+              (!start->kind->kind.stamped || line.stamped);
     }
     stamped_ = stamped_ || is_stamped(line_);
     line_.clear();

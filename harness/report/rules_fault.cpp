@@ -22,9 +22,9 @@ std::vector<Kind> traps() {
   Kind protection = trap("general protection fault", "general protection fault[:,]",
                          "general protection fault in $F", {bad_access});
   protection.unless = "general protection fault ip:";
-  Kind access =
-      trap("Unable to handle kernel ", "Unable to handle kernel (?:paging|write|read|execute)",
-           "BUG: unable to handle kernel paging request in $F", {bad_access});
+  Kind access = trap("Unable to handle kernel ",
+                     "Unable to handle kernel (?:paging|write|read|execute|pointer dereference)",
+                     "BUG: unable to handle kernel paging request in $F", {bad_access});
   access.rules[0].type = "MEMORY_SAFETY_BUG";
   access.rules.push_back({"Unable to handle kernel access to user memory",
                           "BUG: unable to handle kernel access to user memory in $F",
@@ -46,9 +46,14 @@ std::vector<Kind> traps() {
       trap("divide error: ", "divide error: [0-9a-f]{4} \\[#", "divide error in $F", {}),
       trap("stack segment: ", "stack segment: [0-9a-f]{4} \\[#", "stack segment fault in $F", {}),
       trap("invalid opcode: ", "invalid opcode: [0-9a-f]{4} \\[#", "invalid opcode in $F", {}),
+      trap("int3: ", "int3: [0-9a-f]{4} \\[#", "int3 in $F", {}),
+      trap("alignment check: ", "alignment check: [0-9a-f]{4} \\[#", "alignment check in $F", {}),
+      trap("segment not present: ", "segment not present: [0-9a-f]{4} \\[#",
+           "segment not present in $F", {}),
       trap("PANIC: double fault", "PANIC: double fault", "PANIC: double fault in $F", {}),
       trap("Unhandled fault: ", "Unhandled fault: ", "Unhandled fault in $F", {bad_access}),
       trap("Internal error: ", "Internal error: .*\\[#\\d", "Internal error in $F", {bad_access}),
+      trap("Oops - ", "Oops - .*\\[#\\d", "Oops in $F", {bad_access}),
       trap("Oops: ", "Oops: .*\\[#\\d", "Oops in $F", {bad_access})};
 }
 
@@ -72,22 +77,23 @@ Rule out_of_memory() {
 }
 
 Kind panic() {
-  return {"Kernel panic - not syncing: ",
-          {{"Kernel panic - not syncing: stack-protector: .* corrupted in: (?P<f>[\\w.]+)",
-            "kernel panic: stack is corrupted in $F", "DoS", Where::trace},
-           {"Kernel panic - not syncing: corrupted stack end",
-            "kernel panic: corrupted stack end in $F",
-            "DoS",
-            Where::served,
-            "",
-            {"stack-overflow in $F"}},
-           {"Kernel panic - not syncing: (Attempted to kill init!|Couldn't open N_TTY ldisc)",
-            "kernel panic: $1", "DoS", Where::none},
-           led_to_by_another_report(),
-           out_of_memory(),
-           {"Kernel panic - not syncing: (.*?)[ .!]*$", "kernel panic: $1", "DoS", Where::none}},
-          "",
-          true};
+  return {
+      "Kernel panic - not syncing: ",
+      {{"Kernel panic - not syncing: stack-protector: .* corrupted in: (?:(?P<f>[\\w.]+)\\+0x)?",
+        "kernel panic: stack is corrupted in $F", "DoS", Where::trace},
+       {"Kernel panic - not syncing: corrupted stack end",
+        "kernel panic: corrupted stack end in $F",
+        "DoS",
+        Where::served,
+        "",
+        {"stack-overflow in $F"}},
+       {"Kernel panic - not syncing: (Attempted to kill init!|Couldn't open N_TTY ldisc)",
+        "kernel panic: $1", "DoS", Where::none},
+       led_to_by_another_report(),
+       out_of_memory(),
+       {"Kernel panic - not syncing: (.*?)[ .!]*$", "kernel panic: $1", "DoS", Where::none}},
+      "",
+      true};
 }
 
 // "kernel BUG at file:line": the file of a checker says more than the function that found it.

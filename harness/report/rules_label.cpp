@@ -123,11 +123,12 @@ void add_faults(std::vector<Rule>& rules) {
   const std::string_view null = "BUG: unable to handle kernel NULL pointer dereference in $F";
   const std::string_view paging = "BUG: unable to handle kernel paging request in $F";
   for (std::string_view line : {"BUG: unable to handle kernel NULL pointer dereference",
-                                "BUG: kernel NULL pointer dereference"})
+                                "BUG: [Kk]ernel NULL pointer dereference"})
     rules.push_back(
         {line, null, "NULL-POINTER-DEREFERENCE", Where::ip, "", {"bad-access in $F"}, Skip::fault});
   for (std::string_view line : {"BUG: unable to handle kernel paging request",
-                                "BUG: unable to handle page fault for address"})
+                                "BUG: unable to handle page fault for address",
+                                "BUG: Unable to handle kernel (?:data access|instruction fetch)"})
     rules.push_back(
         {line, paging, "MEMORY_SAFETY_BUG", Where::ip, "", {"bad-access in $F"}, Skip::fault});
   rules.push_back({"BUG: unable to handle kernel access to user memory",
@@ -259,13 +260,16 @@ std::vector<Rule> info_rules() {
                    Where::served,
                    "",
                    {"stall in $F"}});
-  Rule other{"(INFO: .*\\S)", "$1", "", Where::none};
-  other.cut = "a line of a report without the rest";
-  rules.push_back(other);
   Rule bare{"INFO:$", "INFO: corrupted", "", Where::none};
   bare.cut = "the title line is cut";
   rules.push_back(bare);
   return rules;
+}
+
+std::vector<Rule> stray_info_rules() {
+  Rule other{"(INFO: .*\\S)", "$1", "", Where::none};
+  other.cut = "a line of a report without the rest";
+  return {other};
 }
 
 // Of a decoded report: the line of the function that this one was inlined into comes below it.
@@ -275,7 +279,10 @@ const std::string_view harmless_bugs = "BUG: " INLINED;
 
 // Printed on healthy machines too.
 const std::string_view harmless_warnings =
-    "WARNING: (?:Mandatory file locking|.*unsupported config|" INLINED ")";
+    "WARNING: (?:Mandatory file locking|.*unsupported config|[Tt]he mand mount option|"
+    "workqueue cpumask: online|Unprivileged eBPF is enabled|fbcon: Driver |"
+    "/etc/ssh/moduli does not exist|no suitable primes|All config files need|"
+    "Unsupported flag value|" INLINED ")";
 const std::string_view harmless_infos =
     "INFO: (?:task .* is blocked on |lockdep is turned off|Stall ended before state "
     "dump start|NMI handler |"

@@ -32,8 +32,12 @@ std::vector<SourceFrame> resolve_at(const DebugFile& file, const std::string& to
   std::vector<SourceFrame> frames;
   for (const DwarfFrame& found : file.frames_at(address))
     frames.push_back({demangle(found.function), tree_path(top, found.file), found.line, true});
-  if (!frames.empty())
-    frames.back().inlined = false;
+  if (frames.empty())
+    return frames;
+  frames.back().inlined = false;
+  if (frames.back().function.empty()) // assembler, or merged with a function of equal code
+    if (const ElfSymbol* symbol = file.symbols().at(address))
+      frames.back().function = demangle(symbol->name);
   return frames;
 }
 
@@ -96,7 +100,8 @@ std::string Symbolizer::decode(std::string_view report) const {
 
 std::vector<std::string> Symbolizer::files(std::string_view report) const {
   std::vector<CrashReport> crashes = parse_log(report);
-  return files_of(report, crashes.empty() ? "" : crashes.front().frame, kernel_lookup(*this), "");
+  return files_of(report, crashes.empty() ? "" : crashes.front().frame, kernel_lookup(*this), "")
+      .all;
 }
 
 } // namespace harness

@@ -61,15 +61,32 @@ SymbolTable::SymbolTable(std::vector<ElfSymbol> symbols) : symbols_(std::move(sy
   }
 }
 
+namespace {
+
+// Whether a kernel may print that size for the symbol. exact: without what padding explains.
+bool fits(const ElfSymbol& symbol, std::size_t size, bool exact) {
+  if (size == 0 || symbol.span == size || symbol.size == size)
+    return true;
+  return !exact && symbol.size < size && size - symbol.size < max_padding;
+}
+
+} // namespace
+
+bool SymbolTable::has_other_size(std::string_view function, std::size_t size) const {
+  auto [first, last] = by_name_.equal_range(function);
+  return first != last && std::none_of(first, last, [&](const auto& entry) {
+           return fits(symbols_[entry.second], size, false);
+         });
+}
+
 std::optional<std::uint64_t> SymbolTable::find(std::string_view function, std::size_t size) const {
   auto [first, last] = by_name_.equal_range(function);
   std::vector<std::uint64_t> exact;
   std::vector<std::uint64_t> near;
   for (auto it = first; it != last; ++it) {
     const ElfSymbol& symbol = symbols_[it->second];
-    auto& fit = size == 0 || symbol.span == size || symbol.size == size ? exact : near;
-    if (&fit == &exact || (symbol.size < size && size - symbol.size < max_padding))
-      fit.push_back(symbol.address);
+    if (fits(symbol, size, false))
+      (fits(symbol, size, true) ? exact : near).push_back(symbol.address);
   }
   for (auto* found : {&exact, &near}) {
     std::sort(found->begin(), found->end());

@@ -39,6 +39,9 @@ class SymbolTable {
   // printed.
   std::optional<std::uint64_t> find(std::string_view function, std::size_t size) const;
 
+  // Whether there are functions of that name, and none of them has that size.
+  bool has_other_size(std::string_view function, std::size_t size) const;
+
   // The function that address is in, by its span; null where it is in none. Of several names for
   // one place the first with a size.
   const ElfSymbol* at(std::uint64_t address) const;

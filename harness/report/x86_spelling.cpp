@@ -126,7 +126,11 @@ std::string x86_text(std::string_view mnemonic, std::string_view operands) {
   const std::string name = spell_name(mnemonic, operands);
   if (operands.empty())
     return name;
-  return fmt::format("{:<6} {}", name, spell_operands(operands));
+  std::string spelled = spell_operands(operands);
+  if (name == "in" || name == "out")
+    if (const std::size_t port = spelled.find("%dx"); port != std::string::npos)
+      spelled.replace(port, 3, "(%dx)");
+  return fmt::format("{:<6} {}", name, spelled);
 }
 
 } // namespace harness

@@ -1,6 +1,8 @@
-// "Code:" lines cut from this program itself, against what objdump says of the same bytes.
+// "Code:" lines cut from this program itself, against what objdump says of the same bytes; from the
+// ELF file KREPRO_CODE_ELF, a vmlinux for one, where that is set.
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -150,7 +152,8 @@ std::string listing(const std::vector<Instruction>& rows) {
 } // namespace
 
 TEST_CASE("a thousand Code: lines agree with objdump on what is code") {
-  const Program program = objdump("/proc/self/exe");
+  const char* other = std::getenv("KREPRO_CODE_ELF");
+  const Program program = objdump(other ? other : "/proc/self/exe");
   REQUIRE(program.size() > 10000);
   std::size_t unknown = 0;
   const auto lines = cut_lines(program, 1000);
@@ -204,6 +207,12 @@ TEST_CASE("jumps name their targets") {
   place.name = [](std::int64_t offset) { return fmt::format("f{:+#x}", offset); };
   CHECK(rows_of("Code: <e8> 00 01 00 00", place)[0].text == "call   f+0x105");
   CHECK(rows_of("Code: <ff> d0", place)[0].text == "call   *%rax");
+}
+
+TEST_CASE("ports are in brackets") {
+  CHECK(rows_of("Code: <ed>")[0].text == "in     (%dx),%eax");
+  CHECK(rows_of("Code: <ee>")[0].text == "out    %al,(%dx)");
+  CHECK(rows_of("Code: <e6> 80")[0].text == "out    %al,$0x80");
 }
 
 TEST_CASE("shifts keep the size that %cl does not tell") {

@@ -120,7 +120,8 @@ TEST_CASE("a packed module, and one without debug information, are said") {
 TEST_CASE("another release is said, of the kernel and of a module") {
   const std::string same = "CPU: 0 PID: 1 Comm: a b Not tainted 6.1.0-inlines #1\n";
   CHECK(explain(same).warnings.empty());
-  const std::string frame = " module_work+0x1/0x2 [kr_module]\n";
+  const std::string frame = fmt::format(" module_work+0x1/{:#x} [kr_module]\n",
+                                        function_of(module_file, "module_work").size);
   const auto warnings =
       explain("CPU: 0 PID: 1 Comm: x Tainted: G   W  6.12.1+ #3 PREEMPT\n" + frame).warnings;
   REQUIRE(warnings.size() == 2);
@@ -128,6 +129,13 @@ TEST_CASE("another release is said, of the kernel and of a module") {
   CHECK(has(warnings[1], "module kr_module has release 6.1.0-inlines"));
   CHECK(explain("x\n", "[    0.000000] Linux version 6.1.0-inlines (c@d)\n").warnings.empty());
   CHECK(explain("x\n", "[    0.000000] Linux version 6.1.0 (c@d)\n").warnings.size() == 1);
+}
+
+TEST_CASE("another build of the same release is said by the sizes of its functions") {
+  const ExplainedReport report = explain(" outer+0x4/0x999\n main+0x1/0x998\n f+0x1/0x2\n");
+  CHECK(report.text == " outer+0x4/0x999\n main+0x1/0x998\n f+0x1/0x2\n");
+  REQUIRE(report.warnings.size() == 1);
+  CHECK(report.warnings[0] == "vmlinux is of another build: its outer is not 0x999 bytes long");
 }
 
 TEST_CASE("another build id is said, of the kernel and of a module") {
@@ -244,6 +252,13 @@ TEST_CASE("the guilty file and who looks after it") {
   const ExplainedReport blamed = explain("kernel BUG at report/inlines.c:7!\n", "", from);
   CHECK(blamed.files == std::vector<std::string>{"report/inlines.c"});
   CHECK(blamed.maintainers.size() == 1);
+  // nobody is named for a file that is only on the way
+  CrashReport on_the_way;
+  on_the_way.text = frame;
+  on_the_way.frame = "somebody_else";
+  const ExplainedReport unknown = Decoder(from).explain(on_the_way, "");
+  CHECK(unknown.files == std::vector<std::string>{"report/inlines.c"});
+  CHECK(unknown.maintainers.empty());
   base::write_file(tree.path() / "scripts/get_maintainer.pl", "exit 3;\n");
   CHECK(explain(frame, "", from).maintainers.empty());
 }

@@ -46,6 +46,13 @@ TEST_CASE("stack frames in all forms") {
   REQUIRE(frame);
   CHECK(frame->function == "call_write_iter");
   CHECK(frame->inlined);
+  frame = parse_frame("[c00000000a3d3d50] [c0000000008a1b50] f+0x40/0x80");
+  REQUIRE(frame);
+  CHECK(frame->function == "f");
+  CHECK(frame->certain);
+  CHECK_FALSE(
+      parse_frame("[c00000000a3d3d50] [c0000000008a1b50] f+0x40/0x80 (unreliable)")->certain);
+  CHECK_FALSE(parse_frame("[c00000000a3d3d50] f+0x40/0x80"));
   CHECK_FALSE(parse_frame("RIP: 0010:f+0x1/0x2"));
   CHECK_FALSE(parse_frame("some text f+0x1/0x2"));
   CHECK_FALSE(parse_frame(" f+0xzz/0x2"));

@@ -34,15 +34,16 @@ std::size_t deepest(const Symbolizer& symbols, const Function& outer) {
 } // namespace
 
 TEST_CASE("every address of a function agrees with addr2line") {
-  Symbolizer symbols(elf, "");
-  Function outer = function_of(elf, "outer");
+  const std::string program = elf + GENERATE("", "-gdwarf-4", "-gz");
+  Symbolizer symbols(program, "");
+  Function outer = function_of(program, "outer");
   REQUIRE(outer.size > 4);
   for (std::size_t offset = 1; offset < outer.size; ++offset) {
     INFO(offset);
     CHECK(text_of(symbols.resolve("outer", offset, outer.size, false)) ==
-          addr2line(elf, outer.address + offset));
+          addr2line(program, outer.address + offset));
     CHECK(text_of(symbols.resolve("outer", offset, outer.size, true)) ==
-          addr2line(elf, outer.address + offset - 1));
+          addr2line(program, outer.address + offset - 1));
   }
 }
 
@@ -86,6 +87,14 @@ TEST_CASE("a report is decoded in place") {
                      "\n"));
   std::string ip = fmt::format("RIP: 0010:outer+0x0/{:#x}\n", outer.size);
   CHECK(symbols.decode(ip).find("report/inlines.c:") != std::string::npos);
+  for (const char* label : {"RIP  [<ffffffff81234567>] ", "pc : ", "PC is at "})
+    CHECK(symbols.decode(fmt::format("{}outer+0x0/{:#x}\n", label, outer.size))
+              .find("report/inlines.c:") != std::string::npos);
+  // a return address is none of the function's first byte
+  CHECK(symbols.decode(fmt::format("lr : outer+0x0/{:#x}\n", outer.size)).find(".c:") ==
+        std::string::npos);
+  CHECK(symbols.decode(fmt::format("lr : outer+0x4/{:#x}\n", outer.size)).find(".c:") !=
+        std::string::npos);
   for (const std::string& same : {" " + symbol + " [module]\n", std::string("Call Trace:\n"),
                                   " " + last + "\n", std::string(" unknown+0x1/0x2\n")})
     CHECK(symbols.decode(same) == same);

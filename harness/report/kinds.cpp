@@ -1,6 +1,7 @@
 #include "harness/report/kinds.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "harness/report/scan.hpp"
@@ -48,13 +49,23 @@ RE2::Options latin1() {
   return options;
 }
 
-std::unique_ptr<RE2> compile(std::string_view pattern) {
-  if (pattern.empty())
-    return nullptr;
-  auto compiled = std::make_unique<RE2>(piece(pattern), latin1());
-  ASSERT(compiled->ok());
-  return compiled;
-}
+// Each pattern is compiled once, however many rows have it: so is what RE2 makes of it as it
+// matches.
+class Patterns {
+ public:
+  std::shared_ptr<const RE2> compile(std::string_view pattern) {
+    if (pattern.empty())
+      return nullptr;
+    std::shared_ptr<const RE2>& compiled = compiled_[pattern];
+    if (!compiled)
+      compiled = std::make_shared<const RE2>(piece(pattern), latin1());
+    ASSERT(compiled->ok());
+    return compiled;
+  }
+
+ private:
+  std::unordered_map<std::string_view, std::shared_ptr<const RE2>> compiled_;
+};
 
 std::unique_ptr<RE2::Set> compile_lines(const std::vector<Rule>& rules) {
   auto set = std::make_unique<RE2::Set>(latin1(), RE2::ANCHOR_START);
@@ -64,12 +75,12 @@ std::unique_ptr<RE2::Set> compile_lines(const std::vector<Rule>& rules) {
   return set;
 }
 
-CompiledKind compile(Kind kind) {
+CompiledKind compile(Kind kind, Patterns& patterns) {
   CompiledKind compiled{std::move(kind), {}, nullptr, nullptr};
   for (const Rule& rule : compiled.kind.rules)
-    compiled.rules.push_back({&rule, compile(rule.line), compile(rule.more)});
+    compiled.rules.push_back({&rule, patterns.compile(rule.line), patterns.compile(rule.more)});
   compiled.lines = compile_lines(compiled.kind.rules);
-  compiled.unless = compile(compiled.kind.unless);
+  compiled.unless = patterns.compile(compiled.kind.unless);
   return compiled;
 }
 
@@ -78,8 +89,9 @@ CompiledKind compile(Kind kind) {
 const std::vector<CompiledKind>& kinds() {
   static const std::vector<CompiledKind> compiled = [] {
     std::vector<CompiledKind> all;
+    Patterns patterns;
     for (Kind& kind : table())
-      all.push_back(compile(std::move(kind)));
+      all.push_back(compile(std::move(kind), patterns));
     return all;
   }();
   return compiled;

@@ -76,15 +76,15 @@ extern const std::string_view harmless_infos;
 // Kinds and rules with their patterns compiled.
 struct CompiledRule {
   const Rule* rule;
-  std::unique_ptr<RE2> line;
-  std::unique_ptr<RE2> more; // may be null
+  std::shared_ptr<const RE2> line;
+  std::shared_ptr<const RE2> more; // may be null
 };
 
 struct CompiledKind {
   Kind kind;
   std::vector<CompiledRule> rules;
-  std::unique_ptr<RE2::Set> lines; // the lines of all rules, for one pass over the text
-  std::unique_ptr<RE2> unless;     // may be null
+  std::unique_ptr<RE2::Set> lines;   // the lines of all rules, for one pass over the text
+  std::shared_ptr<const RE2> unless; // may be null
 };
 
 // The table, compiled, in order of priority.

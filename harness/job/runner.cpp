@@ -90,11 +90,14 @@ DecodedReport Runner::decode(const Image& image, const CrashReport& report) {
     return {report.text, {}};
   const std::lock_guard<std::mutex> lock(mutex_);
   try {
-    if (symbolized_ != image.vmlinux) {
-      symbolizer_ = std::make_unique<Symbolizer>(image.vmlinux, image.built_in);
-      symbolized_ = image.vmlinux;
+    if (decoded_ != image.vmlinux) {
+      decoder_ = std::make_unique<Decoder>(SymbolSources{image.vmlinux, {}, {}, image.built_in});
+      decoded_ = image.vmlinux;
     }
-    return {symbolizer_->decode(report.text), symbolizer_->files(report.text)};
+    ExplainedReport explained = decoder_->explain(report, "");
+    if (!explained.disassembly.empty())
+      explained.text += "\n" + explained.disassembly;
+    return {std::move(explained.text), std::move(explained.files)};
   } catch (const base::Error& error) {
     base::log("job", base::LogLevel::warn, "no decoded report: {}", error.what());
     return {report.text, {}};

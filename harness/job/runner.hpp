@@ -12,13 +12,13 @@
 #include "harness/job/job.hpp"
 #include "harness/kernel/image.hpp"
 #include "harness/monitor/outcome.hpp"
-#include "harness/report/symbolize.hpp"
+#include "harness/report/decoder.hpp"
 
 namespace harness {
 
 // A report with files and lines.
 struct DecodedReport {
-  std::string text;               // as the log has it where the kernel has no debug information
+  std::string text; // as the log has it where the kernel has no debug information; then its code
   std::vector<std::string> files; // that the frames name, the guilty one first; may be empty
 };
 
@@ -53,10 +53,10 @@ class Runner {
   std::filesystem::path state_;
   std::filesystem::path initramfs_;
   std::vector<std::string> modules_; // names, in loading order
-  std::mutex mutex_;                 // guards count_, symbolizer_ and its key
+  std::mutex mutex_;                 // guards count_, decoder_ and its key
   unsigned count_ = 0;
-  std::unique_ptr<Symbolizer> symbolizer_; // of the last vmlinux asked for
-  std::filesystem::path symbolized_;
+  std::unique_ptr<Decoder> decoder_; // of the last vmlinux asked for
+  std::filesystem::path decoded_;
 };
 
 // The user's own kernel: an ELF vmlinux or a bzImage, told apart by their first bytes. Throws

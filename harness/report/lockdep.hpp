@@ -96,10 +96,10 @@ struct LockdepReport {
 };
 
 // Reads the first lockdep report of text: lines with or without printk prefixes, symbolized or not
-// (CrashReport::text, Symbolizer::decode). Nothing where no line is the headline of one. A report
-// that was cut gives what is there. Any bytes are accepted; never throws on content. Reads the
-// first 4096 lines and max_line_bytes of each, in linear time; what it returns is no larger than
-// those.
+// (CrashReport::text, ExplainedReport::text). Nothing where no line is the headline of one. A
+// report that was cut gives what is there. Any bytes are accepted; never throws on content. Reads
+// the first 4096 lines and max_line_bytes of each, in linear time; what it returns is no larger
+// than those.
 std::optional<LockdepReport> read_lockdep(std::string_view text);
 
 // A few lines for a developer: what is wrong, who holds and wants what, the chain oldest first with

@@ -1,7 +1,5 @@
 #include "harness/report/symbolize.hpp"
 
-#include "harness/report/annotate.hpp"
-#include "harness/report/crash.hpp"
 #include "harness/report/debug_file.hpp"
 #include "harness/report/demangle.hpp"
 
@@ -79,29 +77,6 @@ const std::string& Symbolizer::top() const { return state_->top; }
 std::vector<SourceFrame> Symbolizer::resolve(std::string_view function, std::size_t offset,
                                              std::size_t size, bool return_address) const {
   return resolve_in(state_->file, state_->top, function, offset, size, return_address);
-}
-
-namespace {
-
-Lookup kernel_lookup(const Symbolizer& symbols) {
-  return [&symbols](const Place& place) {
-    const TraceFrame& frame = place.frame;
-    if (!place.module.empty() || frame.function.empty())
-      return std::vector<SourceFrame>();
-    return symbols.resolve(frame.function, frame.offset, frame.size, place.return_address);
-  };
-}
-
-} // namespace
-
-std::string Symbolizer::decode(std::string_view report) const {
-  return annotate(report, kernel_lookup(*this));
-}
-
-std::vector<std::string> Symbolizer::files(std::string_view report) const {
-  std::vector<CrashReport> crashes = parse_log(report);
-  return files_of(report, crashes.empty() ? "" : crashes.front().frame, kernel_lookup(*this), "")
-      .all;
 }
 
 } // namespace harness

@@ -52,13 +52,6 @@ class Symbolizer {
   std::vector<SourceFrame> resolve(std::string_view function, std::size_t offset, std::size_t size,
                                    bool return_address) const;
 
-  // The report with " file:line" after each frame of the kernel itself that it can resolve, inlined
-  // frames on lines of their own before it, " function file:line [inline]".
-  std::string decode(std::string_view report) const;
-
-  // The files that the report's frames name, guilty one first where the title names it; unique.
-  std::vector<std::string> files(std::string_view report) const;
-
   const DebugFile& file() const;
   // The folder that is removed from file names, with a last '/'; empty where it is not known.
   const std::string& top() const;

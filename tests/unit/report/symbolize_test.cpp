@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "harness/report/decoder.hpp"
 #include "harness/report/symbolize.hpp"
 #include "tests/unit/report/tools.hpp"
 #include "vmm/base/error.hpp"
@@ -29,6 +30,14 @@ std::size_t deepest(const Symbolizer& symbols, const Function& outer) {
     if (symbols.resolve("outer", offset, outer.size, true).size() == 3)
       return offset;
   return 0;
+}
+
+// What a report of this text becomes.
+std::string decoded(const std::string& text) {
+  static const Decoder decoder({elf, {}, {}, KREPRO_TEST_DATA});
+  CrashReport report;
+  report.text = text;
+  return decoder.explain(report, "").text;
 }
 
 } // namespace
@@ -78,34 +87,39 @@ TEST_CASE("a report is decoded in place") {
   std::string last = fmt::format("{} report/inlines.c:{}", symbol, line_of("inlines.c", "outer"));
   std::string middle =
       fmt::format("middle report/inlines.c:{} [inline]", line_of("inlines.c", "middle"));
-  CHECK(symbols.decode(" " + symbol + "\n").ends_with("\n " + middle + "\n " + last + "\n"));
-  std::string old = symbols.decode(" [<ffffffff81234567>] " + symbol + "\n");
+  CHECK(decoded(" " + symbol + "\n").ends_with("\n " + middle + "\n " + last + "\n"));
+  std::string old = decoded(" [<ffffffff81234567>] " + symbol + "\n");
   CHECK(
       old.ends_with(" [<     inline     >] " + middle + "\n [<ffffffff81234567>] " + last + "\n"));
-  std::string at = symbols.decode("(&lock){+.+.}-{3:3}, at: " + symbol + "\n");
+  std::string at = decoded("(&lock){+.+.}-{3:3}, at: " + symbol + "\n");
   CHECK(at.ends_with("(&lock){+.+.}-{3:3}, at: " + middle + "\n(&lock){+.+.}-{3:3}, at: " + last +
                      "\n"));
   std::string ip = fmt::format("RIP: 0010:outer+0x0/{:#x}\n", outer.size);
-  CHECK(symbols.decode(ip).find("report/inlines.c:") != std::string::npos);
+  CHECK(decoded(ip).find("report/inlines.c:") != std::string::npos);
   for (const char* label : {"RIP  [<ffffffff81234567>] ", "pc : ", "PC is at "})
-    CHECK(symbols.decode(fmt::format("{}outer+0x0/{:#x}\n", label, outer.size))
-              .find("report/inlines.c:") != std::string::npos);
-  // a return address is none of the function's first byte
-  CHECK(symbols.decode(fmt::format("lr : outer+0x0/{:#x}\n", outer.size)).find(".c:") ==
+    CHECK(
+        decoded(fmt::format("{}outer+0x0/{:#x}\n", label, outer.size)).find("report/inlines.c:") !=
         std::string::npos);
-  CHECK(symbols.decode(fmt::format("lr : outer+0x4/{:#x}\n", outer.size)).find(".c:") !=
+  // a return address is none of the function's first byte
+  CHECK(decoded(fmt::format("lr : outer+0x0/{:#x}\n", outer.size)).find(".c:") ==
+        std::string::npos);
+  CHECK(decoded(fmt::format("lr : outer+0x4/{:#x}\n", outer.size)).find(".c:") !=
         std::string::npos);
   for (const std::string& same : {" " + symbol + " [module]\n", std::string("Call Trace:\n"),
                                   " " + last + "\n", std::string(" unknown+0x1/0x2\n")})
-    CHECK(symbols.decode(same) == same);
+    CHECK(decoded(same) == same);
 }
 
 TEST_CASE("files of a report, the guilty one first") {
   Symbolizer symbols(elf, KREPRO_TEST_DATA);
   Function outer = function_of(elf, "outer");
-  auto files = symbols.files(
+  CrashReport report;
+  report.frame = "outer";
+  report.text =
       fmt::format("WARNING: CPU: 0 PID: 1 at a/b.c:1 f+0x1/0x2\nCall Trace:\n outer+{:#x}/{:#x}\n",
-                  deepest(symbols, outer), outer.size));
+                  deepest(symbols, outer), outer.size);
+  const Decoder decoder({elf, {}, {}, KREPRO_TEST_DATA});
+  const std::vector<std::string> files = decoder.explain(report, "").files;
   REQUIRE(files.size() == 1);
   CHECK(files[0] == "report/inlines.c");
 }

@@ -9,6 +9,7 @@ void ContextLines::start_at(const LogLine& start) {
     first_ += entries_.size();
     entries_.clear();
     last_.clear();
+    same_ = nullptr;
     read_ = start.begin;
   }
   while (!entries_.empty() && entries_.front().line.begin < start.begin) {
@@ -24,7 +25,8 @@ const LogLine* ContextLines::after(const LogLine& line, std::size_t limit) {
   while (entries_[number - first_].next == 0)
     if (!read_one(limit))
       return nullptr;
-  const LogLine& next = entries_[entries_[number - first_].next - first_].line;
+  returned_ = entries_[number - first_].next;
+  const LogLine& next = entries_[returned_ - first_].line;
   return next.begin < limit ? &next : nullptr;
 }
 
@@ -36,7 +38,9 @@ bool ContextLines::read_one(std::size_t limit) {
   const LogLine& line = entries_.back().line;
   read_ = line.end;
   const std::size_t number = first_ + entries_.size() - 1;
-  std::size_t& last = last_[line.context];
+  if (same_ == nullptr || line.context != same_->first)
+    same_ = &*last_.try_emplace(line.context, 0).first;
+  std::size_t& last = same_->second;
   if (last >= first_)
     entries_[last - first_].next = number;
   last = number;
@@ -44,6 +48,9 @@ bool ContextLines::read_one(std::size_t limit) {
 }
 
 std::size_t ContextLines::number_of(const LogLine& line) const {
+  if (returned_ >= first_ && returned_ - first_ < entries_.size() &&
+      entries_[returned_ - first_].line.begin == line.begin)
+    return returned_;
   const auto found = std::lower_bound(
       entries_.begin(), entries_.end(), line.begin,
       [](const Entry& entry, std::size_t begin) { return entry.line.begin < begin; });

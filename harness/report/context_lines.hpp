@@ -5,6 +5,7 @@
 #include <deque>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "harness/report/lines.hpp"
 
@@ -35,9 +36,12 @@ class ContextLines {
 
   std::string_view log_;
   std::deque<Entry> entries_;
-  std::size_t first_ = 1; // number of entries_.front(); lines are counted from 1 on
-  std::size_t read_ = 0;  // byte offset of the first line that was not read
+  std::size_t first_ = 1;    // number of entries_.front(); lines are counted from 1 on
+  std::size_t returned_ = 0; // number of the line that after() gave last
+  std::size_t read_ = 0;     // byte offset of the first line that was not read
   std::unordered_map<std::string_view, std::size_t> last_; // a context's last line
+  // Of the line read last: the next one is often of the same context.
+  std::pair<const std::string_view, std::size_t>* same_ = nullptr;
 };
 
 } // namespace harness

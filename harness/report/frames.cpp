@@ -110,7 +110,11 @@ void skip_address_pair(std::string_view text, std::size_t& i) {
 
 // Past "<IRQ>" and its like, which old kernels put before the first frame of a stack.
 void skip_stack_name(std::string_view text, std::size_t& i) {
-  for (std::string_view name : {"<IRQ>", "<EOI>", "<NMI>", "<<EOE>>", "<#DB>", "<#DF>"})
+  static constexpr std::array<std::string_view, 6> names = {"<IRQ>",   "<EOI>", "<NMI>",
+                                                            "<<EOE>>", "<#DB>", "<#DF>"};
+  if (!text.substr(i).starts_with('<'))
+    return;
+  for (std::string_view name : names)
     if (text.substr(i).starts_with(name)) {
       i += name.size();
       skip_spaces(text, i);

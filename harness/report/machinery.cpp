@@ -230,7 +230,7 @@ bool is_last_resort(std::string_view function) {
   return set.has(function);
 }
 
-bool is_fault_injection(std::string_view function) { return function.starts_with("should_fail"); }
+bool is_fault_injection(std::string_view function) { return function.starts_with(fault_injection); }
 
 bool is_interrupt_entry(std::string_view function) {
   static const NameSet set{interrupts};

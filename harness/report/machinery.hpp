@@ -24,6 +24,7 @@ bool is_last_resort(std::string_view function);
 
 // A check that fails on purpose: the trace belongs to no crash.
 bool is_fault_injection(std::string_view function);
+constexpr std::string_view fault_injection = "should_fail"; // how their names begin
 
 // The timer interrupt that noticed a stall, up to the entry code that took it.
 bool is_interrupt_entry(std::string_view function);

@@ -98,10 +98,10 @@ void set_titles(CrashReport& report, const Match& match, const std::string& func
   report.frame = wants ? function : "";
 }
 
-void check_whole(CrashReport& report, const Rule& rule, const Window& window) {
+void check_whole(CrashReport& report, const Rule& rule, const Window& window, const Trace& trace) {
   if (!rule.cut.empty())
     corrupt(report, rule.cut);
-  if (rule.needs_trace && read_trace(window, rule).frames.empty())
+  if (rule.needs_trace && trace.frames.empty())
     corrupt(report, "no call trace in the report");
   if (lacks_origin(rule, window))
     corrupt(report, "the trace of the value's origin is missing");
@@ -141,9 +141,10 @@ CrashReport make_report(const Window& window, const Start& start) {
   if (match.rule) {
     report.type = match.rule->type;
     report.suppressed = match.rule->suppressed;
-    set_titles(report, match, guilty_function(*match.rule, match.named, window),
+    const Trace trace = read_trace(window, *match.rule);
+    set_titles(report, match, guilty_function(*match.rule, match.named, window, trace),
                origin_function(*match.rule, window));
-    check_whole(report, *match.rule, window);
+    check_whole(report, *match.rule, window, trace);
   } else {
     report.title = normal_title(line);
     corrupt(report, "the title line is cut");

@@ -42,6 +42,9 @@ bool is_report_line(std::string_view text) {
                            "\\{|\\.\\.\\. |[0-9a-f]{4}: |r\\d+ ?: |Register |Flags: |Control: "
                            "|Process |Stack|pgd = |lock\\(|hex dump)",
                            latin1());
+  constexpr std::size_t least = 3; // bytes of all but a brace
+  if (text.size() < least)
+    return text.ends_with('{');
   return text.find(", at: ") != std::string_view::npos || parse_frame(text) ||
          matches(pattern, text);
 }
@@ -73,8 +76,10 @@ bool ends_registers(std::string_view text) {
 }
 
 bool labels_trace(std::string_view text) {
-  return text.find("Call Trace:") != std::string_view::npos ||
-         text.find("Call trace:") != std::string_view::npos || text.starts_with("Backtrace:");
+  const std::size_t call = text.find("Call ");
+  const std::string_view label = text.substr(call == std::string_view::npos ? text.size() : call);
+  return label.starts_with("Call Trace:") || label.starts_with("Call trace:") ||
+         text.starts_with("Backtrace:");
 }
 
 // What the CPU was doing when the interrupt came that wrote the trace; with only_interrupted,
@@ -182,6 +187,8 @@ std::size_t line_below(const Window& window, std::string_view words) {
 bool has_fault_injection(const Window& window) {
   const auto end = window.lines.begin() + static_cast<std::ptrdiff_t>(window.report_lines);
   return std::any_of(window.lines.begin(), end, [](const LogLine& line) {
+    if (line.text.find(fault_injection) == std::string_view::npos)
+      return false;
     const auto frame = parse_frame(line.text);
     return frame && frame->certain && is_fault_injection(frame->function);
   });
@@ -211,13 +218,12 @@ Trace read_trace(const Window& window, const Rule& rule) {
 }
 
 std::string guilty_function(const Rule& rule, const std::vector<std::string_view>& named,
-                            const Window& window) {
+                            const Window& window, const Trace& trace) {
   std::vector<std::string_view> candidates = named;
   if (rule.where == Where::none)
     return {};
   if (has_fault_injection(window))
     return {};
-  const Trace trace = read_trace(window, rule);
   if (rule.where == Where::served || rule.where == Where::stalled)
     return served_function(trace, rule.where == Where::stalled);
   if (rule.where == Where::ip && !trace.ip.empty())
@@ -253,6 +259,8 @@ bool has_empty_trace(const Window& window) {
       continue;
     }
     left -= left == 0 ? 0 : 1;
+    if (!empty && i >= window.report_lines)
+      return false;
     empty = empty && !parse_frame(text) && !parse_ip(text);
   }
   return empty;

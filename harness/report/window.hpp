@@ -35,9 +35,9 @@ struct Trace {
 Trace read_trace(const Window& window, const Rule& rule);
 
 // The function to blame, as printed, without compiler suffixes; empty where there is none. named:
-// what the rule's pattern captured.
+// what the rule's pattern captured. trace: read_trace().
 std::string guilty_function(const Rule& rule, const std::vector<std::string_view>& named,
-                            const Window& window);
+                            const Window& window, const Trace& trace);
 
 // The function to blame below the line that rule.origin_below names; empty where there is none.
 std::string origin_function(const Rule& rule, const Window& window);

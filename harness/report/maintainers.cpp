@@ -29,7 +29,8 @@ std::vector<std::string> maintainers_of(const std::filesystem::path& tree,
         if (!base::trim(line).empty())
           people.push_back(base::printable(line));
     if (!finished.status.success())
-      base::log("report", base::LogLevel::warn, "get_maintainer.pl: {}", finished.err);
+      base::log("report", base::LogLevel::warn, "get_maintainer.pl failed on {}: {}", file,
+                base::printable(base::trim(finished.err)));
   } catch (const base::SysError& error) {
     base::log("report", base::LogLevel::warn, "get_maintainer.pl: {}", error.what());
   }

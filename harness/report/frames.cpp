@@ -185,8 +185,10 @@ std::optional<TraceFrame> parse_frame(std::string_view text) {
   }
   if (auto frame = arm_frame(text, i))
     return frame;
-  if (auto frame = inline_frame(text, i))
+  if (auto frame = inline_frame(text, i)) {
+    frame->certain = certain;
     return frame;
+  }
   if (text.substr(i).starts_with('('))
     ++i;
   auto frame = find_symbol(text);

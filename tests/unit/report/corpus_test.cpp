@@ -18,8 +18,8 @@
 namespace {
 
 // What the parser reaches today; it may only rise.
-constexpr int title_floor = 97; // per cent
-constexpr int whole_floor = 97;
+constexpr int title_floor = 98; // per cent
+constexpr int whole_floor = 98;
 constexpr int false_crashes_allowed = 0;
 
 struct Case {

@@ -58,6 +58,10 @@ TEST_CASE("stack frames in all forms") {
   CHECK_FALSE(parse_frame(" f+0xzz/0x2"));
   CHECK_FALSE(parse_frame("+0x1/0x2"));
   CHECK_FALSE(parse_frame(" f+0x11111111111111111111/0x2"));
+  frame = parse_frame(" ? call_write_iter include/linux/fs.h:2271 [inline]");
+  REQUIRE(frame);
+  CHECK(frame->inlined);
+  CHECK_FALSE(frame->certain);
 }
 
 TEST_CASE("instruction pointers in all forms") {

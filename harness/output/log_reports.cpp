@@ -55,7 +55,7 @@ LogReports reports_of(const std::string& file, std::string_view log, const Decod
     if (crash.report.type == "LOCKDEP")
       crash.lockdep = read_lockdep(crash.explained.text);
     if (crash.report.type == "HANG")
-      crash.hung_task = read_hung_task(crash.explained.text, log);
+      crash.hung_task = read_hung_task(crash.explained.text, log.substr(crash.report.start));
     found.crashes.push_back(std::move(crash));
   }
   const auto real = std::find_if(found.crashes.begin(), found.crashes.end(),

@@ -39,19 +39,6 @@ std::vector<SourceFrame> resolve_at(const DebugFile& file, const std::string& to
   return frames;
 }
 
-std::vector<SourceFrame> resolve_in(const DebugFile& file, const std::string& top,
-                                    std::string_view function, std::size_t offset, std::size_t size,
-                                    bool return_address) {
-  auto start = file.symbols().find(function, size);
-  if (!start || (size != 0 && offset > size) || (return_address && offset == 0))
-    return {};
-  std::vector<SourceFrame> frames =
-      resolve_at(file, top, *start + offset - (return_address ? 1 : 0));
-  if (!frames.empty())
-    frames.back().function = demangle(function);
-  return frames;
-}
-
 struct Symbolizer::State {
   State(const std::filesystem::path& path, const std::filesystem::path& strip)
       : file(path), top(strip.lexically_normal()) {
@@ -73,10 +60,5 @@ Symbolizer::~Symbolizer() = default;
 
 const DebugFile& Symbolizer::file() const { return state_->file; }
 const std::string& Symbolizer::top() const { return state_->top; }
-
-std::vector<SourceFrame> Symbolizer::resolve(std::string_view function, std::size_t offset,
-                                             std::size_t size, bool return_address) const {
-  return resolve_in(state_->file, state_->top, function, offset, size, return_address);
-}
 
 } // namespace harness

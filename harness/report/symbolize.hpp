@@ -28,13 +28,6 @@ std::string tree_path(const std::string& top, const std::string& file);
 std::vector<SourceFrame> resolve_at(const DebugFile& file, const std::string& top,
                                     std::uint64_t address);
 
-// function+offset/size as printed in a trace: the innermost inlined frame first, the function
-// itself last. Empty when the function, its size or the offset do not fit the file.
-// return_address: look up the call (offset - 1), not the place it returns to.
-std::vector<SourceFrame> resolve_in(const DebugFile& file, const std::string& top,
-                                    std::string_view function, std::size_t offset, std::size_t size,
-                                    bool return_address);
-
 // The debug information of one vmlinux, mapped and read where it is needed. One thread at a time.
 class Symbolizer {
  public:
@@ -47,10 +40,6 @@ class Symbolizer {
   Symbolizer(const Symbolizer&) = delete;
   Symbolizer& operator=(const Symbolizer&) = delete;
   ~Symbolizer();
-
-  // As resolve_in(), of this vmlinux.
-  std::vector<SourceFrame> resolve(std::string_view function, std::size_t offset, std::size_t size,
-                                   bool return_address) const;
 
   const DebugFile& file() const;
   // The folder that is removed from file names, with a last '/'; empty where it is not known.

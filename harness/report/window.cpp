@@ -149,7 +149,7 @@ Trace read_one_trace(const Window& window, bool any_form, std::size_t& i) {
     if (!trace.frames.empty() && ends_trace(text))
       break;
     if (labels_trace(text)) {
-      trace.labelled = reading = true;
+      reading = true;
       continue;
     }
     reading = reading || text.starts_with("NMI backtrace for cpu") || ends_registers(text);

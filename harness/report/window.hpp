@@ -28,7 +28,6 @@ Window collect_window(ContextLines& lines, const LogLine& start, bool headline);
 struct Trace {
   std::vector<std::string_view> ip;     // instruction pointers before the first call trace
   std::vector<std::string_view> frames; // of the first call trace that has any
-  bool labelled = false;                // "Call Trace:" was there
 };
 
 // Reads the trace that a report of this rule is judged by; without frames where there is none.

@@ -4,18 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/output/lock_json.hpp"
-#include "vmm/base/files.hpp"
+#include "tests/unit/report/golden.hpp"
 
 using nlohmann::json;
-
-namespace {
-
-std::string golden_log(const std::string& name) {
-  std::string bytes = base::read_file(KREPRO_TEST_DATA "/report/" + name + ".log");
-  return bytes.substr(bytes.find("\n\n") + 2);
-}
-
-} // namespace
 
 TEST_CASE("JSON of a lockdep report") {
   auto report = harness::read_lockdep(golden_log("v6.12-lockdep-circular-symbolized"));

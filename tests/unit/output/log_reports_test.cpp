@@ -6,7 +6,7 @@
 
 #include "harness/output/json.hpp"
 #include "harness/output/log_reports.hpp"
-#include "vmm/base/files.hpp"
+#include "tests/unit/report/golden.hpp"
 
 using namespace harness;
 using nlohmann::json;
@@ -65,9 +65,7 @@ TEST_CASE("a log's reports as JSON, whatever bytes it had") {
 
 TEST_CASE("a lock report is told as data and in words, its report below them") {
   const Decoder decoder{SymbolSources{}};
-  const std::string golden =
-      base::read_file(KREPRO_TEST_DATA "/report/v6.1-lockdep-recursive-captured.log");
-  const LogReports log = reports_of("x", golden.substr(golden.find("\n\n") + 2), decoder);
+  const LogReports log = reports_of("x", golden_log("v6.1-lockdep-recursive-captured"), decoder);
   const json value = log_json(log)["reports"][0];
   CHECK(value["lockdep"]["kind"] == "recursive");
   CHECK(value["lockdep"]["wanted"]["name"] == "&vq->mutex");

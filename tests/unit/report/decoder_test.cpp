@@ -53,7 +53,7 @@ bool has(std::string_view text, std::string_view part) {
 std::size_t deepest(const Function& outer) {
   const Symbolizer symbols(elf, "");
   for (std::size_t offset = 0; offset < outer.size; ++offset)
-    if (symbols.resolve("outer", offset, outer.size, false).size() == 3)
+    if (resolve_at(symbols.file(), "", outer.address + offset).size() == 3)
       return offset;
   return 0;
 }

@@ -5,14 +5,9 @@
 #include "harness/report/crash.hpp"
 #include "harness/report/hung_task.hpp"
 #include "harness/report/lockdep.hpp"
-#include "vmm/base/files.hpp"
+#include "tests/unit/report/golden.hpp"
 
 namespace {
-
-std::string golden_log(const std::string& name) {
-  std::string bytes = base::read_file(KREPRO_TEST_DATA "/report/" + name + ".log");
-  return bytes.substr(bytes.find("\n\n") + 2);
-}
 
 std::string lockdep_text(const std::string& name) {
   auto report = harness::read_lockdep(golden_log(name));

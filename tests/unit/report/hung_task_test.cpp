@@ -5,18 +5,13 @@
 
 #include "harness/report/crash.hpp"
 #include "harness/report/hung_task.hpp"
-#include "vmm/base/files.hpp"
+#include "tests/unit/report/golden.hpp"
 
 using harness::Evidence;
 using harness::HungTask;
 using harness::read_hung_task;
 
 namespace {
-
-std::string golden_log(const std::string& name) {
-  std::string bytes = base::read_file(KREPRO_TEST_DATA "/report/" + name + ".log");
-  return bytes.substr(bytes.find("\n\n") + 2);
-}
 
 HungTask golden(const std::string& name, std::size_t index = 0) {
   std::string log = golden_log(name);

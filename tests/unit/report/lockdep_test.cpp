@@ -6,7 +6,7 @@
 
 #include "harness/report/crash.hpp"
 #include "harness/report/lockdep.hpp"
-#include "vmm/base/files.hpp"
+#include "tests/unit/report/golden.hpp"
 
 using harness::CodeStack;
 using harness::LockdepKind;
@@ -17,8 +17,7 @@ namespace {
 
 // The first report of a golden log, as the parser cuts it out.
 std::string report_text(const std::string& name) {
-  std::string bytes = base::read_file(KREPRO_TEST_DATA "/report/" + name + ".log");
-  auto reports = harness::parse_log(bytes.substr(bytes.find("\n\n") + 2));
+  auto reports = harness::parse_log(golden_log(name));
   return reports.empty() ? "" : reports.front().text;
 }
 

@@ -1,12 +1,15 @@
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "harness/report/decoder.hpp"
-#include "harness/report/symbolize.hpp"
+#include "harness/report/explanation.hpp"
 #include "tests/unit/report/tools.hpp"
 #include "vmm/base/error.hpp"
 
@@ -24,10 +27,31 @@ std::string text_of(const std::vector<SourceFrame>& frames) {
   return all;
 }
 
+// Places of one file, looked up as those of a report are.
+class Symbols {
+ public:
+  Symbols(const std::string& program, const std::string& strip)
+      : kernel_(std::in_place, program, strip) {}
+
+  std::vector<SourceFrame> look_up(std::string_view function, std::size_t offset, std::size_t size,
+                                   bool return_address) const {
+    ModuleFolder modules("");
+    Place place;
+    place.frame.function = function;
+    place.frame.offset = offset;
+    place.frame.size = size;
+    place.return_address = return_address;
+    return Explanation(kernel_, modules, {}).look_up(place);
+  }
+
+ private:
+  std::optional<Symbolizer> kernel_;
+};
+
 // The offset in outer of the return address that has all three functions at it.
-std::size_t deepest(const Symbolizer& symbols, const Function& outer) {
+std::size_t deepest(const Symbols& symbols, const Function& outer) {
   for (std::size_t offset = 1; offset < outer.size; ++offset)
-    if (symbols.resolve("outer", offset, outer.size, true).size() == 3)
+    if (symbols.look_up("outer", offset, outer.size, true).size() == 3)
       return offset;
   return 0;
 }
@@ -44,22 +68,22 @@ std::string decoded(const std::string& text) {
 
 TEST_CASE("every address of a function agrees with addr2line") {
   const std::string program = elf + GENERATE("", "-gdwarf-4", "-gz");
-  Symbolizer symbols(program, "");
+  Symbols symbols(program, "");
   Function outer = function_of(program, "outer");
   REQUIRE(outer.size > 4);
   for (std::size_t offset = 1; offset < outer.size; ++offset) {
     INFO(offset);
-    CHECK(text_of(symbols.resolve("outer", offset, outer.size, false)) ==
+    CHECK(text_of(symbols.look_up("outer", offset, outer.size, false)) ==
           addr2line(program, outer.address + offset));
-    CHECK(text_of(symbols.resolve("outer", offset, outer.size, true)) ==
+    CHECK(text_of(symbols.look_up("outer", offset, outer.size, true)) ==
           addr2line(program, outer.address + offset - 1));
   }
 }
 
 TEST_CASE("inlined frames come first, with files below the stripped folder") {
-  Symbolizer symbols(elf, KREPRO_TEST_DATA);
+  Symbols symbols(elf, KREPRO_TEST_DATA);
   Function outer = function_of(elf, "outer");
-  auto frames = symbols.resolve("outer", deepest(symbols, outer), outer.size, true);
+  auto frames = symbols.look_up("outer", deepest(symbols, outer), outer.size, true);
   REQUIRE(frames.size() == 3);
   CHECK(frames[0].function == "innermost");
   CHECK(frames[0].inlined);
@@ -72,16 +96,16 @@ TEST_CASE("inlined frames come first, with files below the stripped folder") {
 }
 
 TEST_CASE("what does not fit gives nothing") {
-  Symbolizer symbols(elf, "");
+  Symbols symbols(elf, "");
   Function outer = function_of(elf, "outer");
-  CHECK(symbols.resolve("outer", 1, outer.size + 4096, true).empty());
-  CHECK(symbols.resolve("outer", outer.size + 1, outer.size, true).empty());
-  CHECK(symbols.resolve("outer", 0, outer.size, true).empty());
-  CHECK(symbols.resolve("no_such_function", 1, 2, true).empty());
+  CHECK(symbols.look_up("outer", 1, outer.size + 4096, true).empty());
+  CHECK(symbols.look_up("outer", outer.size + 1, outer.size, true).empty());
+  CHECK(symbols.look_up("outer", 0, outer.size, true).empty());
+  CHECK(symbols.look_up("no_such_function", 1, 2, true).empty());
 }
 
 TEST_CASE("a report is decoded in place") {
-  Symbolizer symbols(elf, KREPRO_TEST_DATA);
+  Symbols symbols(elf, KREPRO_TEST_DATA);
   Function outer = function_of(elf, "outer");
   std::string symbol = fmt::format("outer+{:#x}/{:#x}", deepest(symbols, outer), outer.size);
   std::string last = fmt::format("{} report/inlines.c:{}", symbol, line_of("inlines.c", "outer"));
@@ -111,7 +135,7 @@ TEST_CASE("a report is decoded in place") {
 }
 
 TEST_CASE("files of a report, the guilty one first") {
-  Symbolizer symbols(elf, KREPRO_TEST_DATA);
+  Symbols symbols(elf, KREPRO_TEST_DATA);
   Function outer = function_of(elf, "outer");
   CrashReport report;
   report.frame = "outer";

@@ -10,6 +10,14 @@
 
 namespace harness {
 
+std::vector<CpuRegisters> Guest::registers() {
+  throw base::Error("this backend does not show registers");
+}
+
+bool Guest::read_memory(std::uint64_t /*address*/, std::span<std::uint8_t> /*to*/) {
+  throw base::Error("this backend does not show memory");
+}
+
 std::unique_ptr<Backend> make_backend(const std::string& name, const std::filesystem::path& folder,
                                       const std::filesystem::path& cache) {
   constexpr std::string_view with_uri = "libvirt:";

@@ -1,13 +1,16 @@
 // One interface to a virtual machine.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace harness {
 
@@ -24,8 +27,9 @@ struct BootSpec {
 
 // What a backend can do, as data.
 struct Capabilities {
-  std::string name; // "libvirt (qemu, tcg)", shown to people
-  bool nmi = false; // Guest::inject_nmi works
+  std::string name;     // "libvirt (qemu, tcg)", shown to people
+  bool nmi = false;     // Guest::inject_nmi works
+  bool inspect = false; // Guest::registers and Guest::read_memory work
   double slowdown =
       1.0; // how much slower than hardware KVM a guest runs, roughly; scales deadlines
 };
@@ -44,6 +48,18 @@ struct GuestOutput {
   std::string reason; // state crashed: one line; otherwise empty
 };
 
+// Where a vCPU stood when it was looked at.
+struct CpuRegisters {
+  // RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15: by their numbers in instructions.
+  std::array<std::uint64_t, 16> general{};
+  std::uint64_t rip = 0;
+  std::uint64_t rflags = 0;
+  std::uint64_t cr3 = 0;
+  std::uint64_t gs_base = 0;
+  bool user = false;   // in ring 3
+  bool halted = false; // waits for an interrupt, or was never started
+};
+
 // A running virtual machine. Its end of life is the destructor's: no process, file or thread of it
 // stays. Used by one thread at a time.
 class Guest {
@@ -60,6 +76,12 @@ class Guest {
   virtual void type(std::string_view bytes) = 0;
   // Throws base::Error where Capabilities::nmi is false.
   virtual void inject_nmi() = 0;
+  // A look at each vCPU, in their order; the guest goes on. Throws base::Error where the backend
+  // fails or Capabilities::inspect is false.
+  virtual std::vector<CpuRegisters> registers();
+  // Copies [address, address + to.size()) of guest-physical memory as it is while the guest runs.
+  // False where not all of it is the guest's memory. Throws as registers().
+  virtual bool read_memory(std::uint64_t address, std::span<std::uint8_t> to);
   // Ends the guest at once. May be called again.
   virtual void stop() = 0;
   // How often the guest needed its virtual machine monitor so far, by cause (a device, "none" for

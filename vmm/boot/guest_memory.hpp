@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "vmm/base/mapping.hpp"
 
@@ -25,8 +26,12 @@ class GuestMemory {
 
   // size: bytes, rounded up to a page; zeroed. Throws base::SysError.
   explicit GuestMemory(std::uint64_t size);
+  // What the mapping holds; a whole number of pages.
+  explicit GuestMemory(base::Mapping mapping) : mapping_(std::move(mapping)) {}
 
   std::uint64_t size() const { return mapping_.size(); }
+  // All of it: low, then high.
+  std::span<std::uint8_t> all() const { return {mapping_.data(), mapping_.size()}; }
   // Below 4 GiB, from 0 on; where the kernel, its tables and the initramfs go.
   Region low() const;
   // At 4 GiB; empty where all of it fits below the hole.
@@ -42,7 +47,7 @@ class GuestMemory {
   }
 
  private:
-  base::Mapping mapping_; // low, then high
+  base::Mapping mapping_;
 };
 
 } // namespace vmm

@@ -7,8 +7,8 @@
 #include <iterator>
 #include <memory>
 #include <poll.h>
-#include <sys/resource.h>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <vector>
 

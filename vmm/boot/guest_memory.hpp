@@ -40,6 +40,8 @@ class GuestMemory {
   // Host memory for [address, address + length). Throws base::Error where that is not memory of the
   // guest, all of it in one region.
   std::span<std::uint8_t> at(std::uint64_t address, std::uint64_t length) const;
+  // Likewise; empty where at() throws.
+  std::span<std::uint8_t> find(std::uint64_t address, std::uint64_t length) const;
   // Throw as at().
   void write(std::uint64_t address, std::string_view bytes) const;
   template<class T> void put(std::uint64_t address, const T& value) const {

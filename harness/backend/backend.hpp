@@ -83,6 +83,11 @@ class Guest {
   virtual void type(std::string_view bytes) = 0;
   // Throws base::Error where Capabilities::nmi is false.
   virtual void inject_nmi() = 0;
+  // Holds all vCPUs where they are until resume(), so that registers and memory fit together. A
+  // guest that ends or is held already: nothing happens. Does nothing where the backend cannot.
+  // Throws base::Error where the backend fails.
+  virtual void pause() {}
+  virtual void resume() {}
   // A look at each vCPU, in their order; the guest goes on. Throws base::Error where the backend
   // fails or Capabilities::inspect is false.
   virtual std::vector<CpuRegisters> registers();

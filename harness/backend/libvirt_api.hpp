@@ -22,7 +22,9 @@ namespace harness {
   ITEM(virDomainDestroy)                                                                           \
   ITEM(virDomainFree)                                                                              \
   ITEM(virDomainInjectNMI)                                                                         \
+  ITEM(virDomainMemoryPeek)                                                                        \
   ITEM(virDomainResume)                                                                            \
+  ITEM(virDomainSuspend)                                                                           \
   ITEM(virEventAddTimeout)                                                                         \
   ITEM(virEventRegisterDefaultImpl)                                                                \
   ITEM(virEventRemoveTimeout)                                                                      \
@@ -33,7 +35,8 @@ namespace harness {
   ITEM(virSetErrorFunc)
 #define KREPRO_LIBVIRT_QEMU_FUNCTIONS(ITEM)                                                        \
   ITEM(virConnectDomainQemuMonitorEventDeregister)                                                 \
-  ITEM(virConnectDomainQemuMonitorEventRegister)
+  ITEM(virConnectDomainQemuMonitorEventRegister)                                                   \
+  ITEM(virDomainQemuMonitorCommand)
 // NOLINTEND(cppcoreguidelines-macro-usage)
 
 // Each member is the function of the same name.

@@ -47,6 +47,7 @@ class LibvirtBackend : public Backend {
       : uri_(uri), folder_(folder), cache_(cache), probe_(kvm_probe(cache)) {
     capabilities_.name = fmt::format("libvirt (qemu, {})", probe_.usable ? "kvm" : "tcg");
     capabilities_.nmi = true;
+    capabilities_.inspect = true;
     capabilities_.slowdown = probe_.usable ? 1.0 : tcg_slowdown;
     base::log("backend", base::LogLevel::info, "{}: {}", capabilities_.name, probe_.reason);
   }

@@ -4,13 +4,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "harness/backend/backend.hpp"
 #include "harness/backend/domain_events.hpp"
 #include "harness/backend/domain_xml.hpp"
 #include "harness/backend/libvirt_api.hpp"
 #include "harness/backend/libvirt_connection.hpp"
+#include "harness/backend/process_memory.hpp"
 #include "harness/backend/serial_port.hpp"
 
 namespace harness {
@@ -37,6 +41,10 @@ class LibvirtGuest : public Guest {
   void send(std::string_view bytes) override;
   void type(std::string_view bytes) override;
   void inject_nmi() override;
+  void pause() override;
+  void resume() override;
+  std::vector<CpuRegisters> registers() override;
+  bool read_memory(std::uint64_t address, std::span<std::uint8_t> to) override;
   void stop() override;
 
  private:
@@ -49,6 +57,9 @@ class LibvirtGuest : public Guest {
   bool ending() const;
   void judge_end(GuestOutput& output);
   std::string last_words() const;
+  std::string ask_monitor(const std::string& command);
+  void find_memory();
+  bool peek_memory(std::uint64_t address, std::span<std::uint8_t> to);
 
   std::shared_ptr<Connection> connection_;
   std::filesystem::path log_;
@@ -58,6 +69,10 @@ class LibvirtGuest : public Guest {
   std::unique_ptr<virDomain, FreeDomain> domain_;
   std::unique_ptr<DomainSubscription> subscription_;
   Machine machine_;
+  std::vector<MemoryRange> ranges_;     // of the guest's memory; host filled by find_memory()
+  std::optional<ProcessMemory> memory_; // nothing: not yet looked for, or only libvirt can read it
+  bool memory_found_ = false;           // it was looked for
+  bool paused_ = false;
   bool destroyed_ = false; // by stop()
   bool ended_ = false;     // its end was reported
 };

@@ -199,6 +199,23 @@ std::string_view DebugFile::code_at(std::uint64_t address) const {
   return state_->dwfl ? std::string_view() : bytes_at(state_->elf.get(), address);
 }
 
+std::vector<ElfSegment> DebugFile::segments() const {
+  std::vector<ElfSegment> segments;
+  std::size_t count = 0;
+  if (state_->dwfl || elf_getphdrnum(state_->elf.get(), &count) != 0)
+    return segments;
+  for (std::size_t i = 0; i < count; ++i) {
+    GElf_Phdr header;
+    if (gelf_getphdr(state_->elf.get(), static_cast<int>(i), &header) && header.p_type == PT_LOAD)
+      segments.push_back({header.p_vaddr, header.p_paddr, header.p_memsz});
+  }
+  return segments;
+}
+
+Dwarf* DebugFile::dwarf() const { return state_->dwarf; }
+
+std::string_view DebugFile::debug_names() const { return state_->lines.str; }
+
 std::string DebugFile::build_id() const {
   const void* bits = nullptr;
   ssize_t count = dwelf_elf_gnu_build_id(state_->elf.get(), &bits);

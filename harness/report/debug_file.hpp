@@ -13,6 +13,13 @@
 
 namespace harness {
 
+// A loadable part of a linked file, as its program headers have it; bytes.
+struct ElfSegment {
+  std::uint64_t address = 0;
+  std::uint64_t physical = 0;
+  std::uint64_t size = 0; // in memory
+};
+
 // Mapped, and read where it is needed. Addresses are those of its symbols: for a module, whose
 // sections have none yet, libdw's layout. One thread at a time.
 class DebugFile {
@@ -34,6 +41,15 @@ class DebugFile {
   // The file's own bytes from an address to the end of its section; empty for a module, and where
   // the file has none.
   std::string_view code_at(std::uint64_t address) const;
+
+  // In the file's order; empty for a module.
+  std::vector<ElfSegment> segments() const;
+
+  // Its debug information, this object's own.
+  Dwarf* dwarf() const;
+  // The names that its debug information shares (.debug_str), each with its NUL; empty where they
+  // are compressed, and for a module.
+  std::string_view debug_names() const;
 
   // The GNU build id in lower-case hexadecimal digits; "" where it has none.
   std::string build_id() const;

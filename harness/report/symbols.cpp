@@ -121,4 +121,9 @@ const ElfSymbol* SymbolTable::data(std::string_view name) const {
   return found == symbols_.end() ? nullptr : &*found;
 }
 
+std::optional<std::uint64_t> SymbolTable::address(std::string_view name) const {
+  const ElfSymbol* symbol = data(name);
+  return symbol ? symbol->address : find(name, 0);
+}
+
 } // namespace harness

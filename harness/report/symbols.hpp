@@ -49,6 +49,10 @@ class SymbolTable {
   // The first data symbol of that name; null where there is none.
   const ElfSymbol* data(std::string_view name) const;
 
+  // That, else the one function of that name: assembler has data without a type. Nothing where
+  // there is none, or several.
+  std::optional<std::uint64_t> address(std::string_view name) const;
+
  private:
   std::vector<ElfSymbol> symbols_;                                 // by address
   std::unordered_multimap<std::string_view, std::size_t> by_name_; // functions, into symbols_

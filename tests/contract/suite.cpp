@@ -2,8 +2,10 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <functional>
 #include <iterator>
+#include <span>
 #include <string>
 #include <sys/wait.h>
 #include <thread>
@@ -77,6 +79,20 @@ bool never(const Heard&) { return false; }
 std::size_t entries(const char* folder) {
   return static_cast<std::size_t>(
       std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+// Where words first stand in the memory that kernels are loaded to; 0: nowhere.
+std::uint64_t physical_memory_with(harness::Guest& guest, const std::string& words) {
+  const std::uint64_t size = spec_of("", "").memory;
+  std::string block(4u << 20, '\0');
+  const std::span bytes(reinterpret_cast<std::uint8_t*>(block.data()), block.size());
+  for (std::uint64_t at = 0x1000000; at + block.size() <= size; at += block.size()) {
+    if (!guest.read_memory(at, bytes))
+      return 0;
+    if (const std::size_t found = block.find(words); found != std::string::npos)
+      return at + found;
+  }
+  return 0;
 }
 
 std::vector<pid_t> session_processes() { return base::processes_naming(contract::session()); }
@@ -181,6 +197,61 @@ TEST_CASE("a silent guest lets poll return in time, and an NMI shows where it st
        [](const Heard& h) { return h.console.find("Call Trace") != std::string::npos; });
   CHECK(heard.console.find("NMI") != std::string::npos);
   CHECK(!heard.timed_out);
+}
+
+TEST_CASE("registers and memory of a running guest can be looked at, and it goes on") {
+  if (!contract::backend().capabilities().inspect)
+    return;
+  const auto guest = start("inspect", "echo");
+  Heard heard = hear_until(*guest, ready);
+  REQUIRE(ready(heard));
+  const auto begin = Clock::now();
+  const std::vector<harness::CpuRegisters> cpus = guest->registers();
+  WARN("registers: " << std::chrono::duration<double>(Clock::now() - begin).count() << " s");
+  REQUIRE(cpus.size() == 2);
+  for (const harness::CpuRegisters& cpu : cpus) {
+    CHECK(cpu.rip != 0);
+    CHECK(cpu.cr3 != 0);
+    CHECK((cpu.user || cpu.rip >> 63 == 1));
+  }
+  CHECK(physical_memory_with(*guest, "Linux version ") != 0);
+  guest->send("still there");
+  hear(*guest, heard, [](const Heard& h) { return h.channel.size() >= 6 + 11; });
+  CHECK(heard.channel == "ready\nstill there");
+}
+
+TEST_CASE("what is not the guest's memory cannot be read") {
+  if (!contract::backend().capabilities().inspect)
+    return;
+  const auto guest = start("edges", "silent");
+  REQUIRE(ready(hear_until(*guest, ready)));
+  const std::uint64_t size = spec_of("", "").memory;
+  std::array<std::uint8_t, 16> bytes{};
+  CHECK(guest->read_memory(0x10000, bytes));
+  CHECK(guest->read_memory(size - bytes.size(), bytes));
+  CHECK(!guest->read_memory(size - bytes.size() + 1, bytes));
+  CHECK(!guest->read_memory(size, bytes));
+  CHECK(!guest->read_memory(0xfee00000, bytes));
+  CHECK(!guest->read_memory(~std::uint64_t{0} - 4, bytes));
+  CHECK(guest->read_memory(0x10000, std::span<std::uint8_t>()));
+}
+
+TEST_CASE("a paused guest stands still, and can be stopped") {
+  if (!contract::backend().capabilities().inspect)
+    return;
+  const auto guest = start("paused", "echo");
+  Heard heard = hear_until(*guest, ready);
+  REQUIRE(ready(heard));
+  guest->pause();
+  guest->pause();
+  CHECK(guest->registers().size() == 2);
+  guest->resume();
+  guest->resume();
+  guest->send("on");
+  hear(*guest, heard, [](const Heard& h) { return h.channel.size() >= 6 + 2; });
+  CHECK(heard.channel == "ready\non");
+  guest->pause();
+  guest->stop();
 }
 
 TEST_CASE("a guest can be stopped while it boots, and twice") {

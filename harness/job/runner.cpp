@@ -71,6 +71,16 @@ RunSpec Runner::spec_of(const Image& image, unsigned count) const {
   return spec;
 }
 
+std::shared_ptr<const KernelImage> Runner::kernel_of(const Image& image) {
+  if (image.vmlinux.empty() || !backend_.capabilities().inspect)
+    return nullptr;
+  const std::lock_guard lock(opening_);
+  if (kernel_file_ != image.vmlinux)
+    kernel_ = std::make_shared<const KernelImage>(image.vmlinux);
+  kernel_file_ = image.vmlinux;
+  return kernel_;
+}
+
 // A boot that ends before the program is not kept: the next run tries again.
 Runner::Preparation Runner::prepared_for(const Image& image, const RunSpec& spec,
                                          const OnEvent& on_event) {
@@ -88,7 +98,9 @@ Runner::Preparation Runner::prepared_for(const Image& image, const RunSpec& spec
 }
 
 Outcome Runner::watch(const Image& image, unsigned count, const OnEvent& on_event) {
-  const RunSpec spec = spec_of(image, count);
+  RunSpec spec = spec_of(image, count);
+  const std::shared_ptr<const KernelImage> kernel = kernel_of(image);
+  spec.kernel = kernel.get();
   if (!clones_)
     return watch_run(backend_, spec, on_event);
   Preparation prepared = prepared_for(image, spec, on_event);
@@ -108,6 +120,8 @@ KeptRun Runner::run(const Image& image, const OnEvent& on_event) {
   run.outcome = watch(image, count, on_event);
   run.folder = state_ / "runs" / run_id(count);
   base::write_file(run.folder / "console", run.outcome.console);
+  if (!run.outcome.port.empty())
+    base::write_file(run.folder / "port", run.outcome.port);
   base::write_file(run.folder / "summary", summary(job_, image, run.outcome));
   if (!run.outcome.reports.empty())
     base::write_file(run.folder / "report", decode(image, run.outcome.reports.front()).text);

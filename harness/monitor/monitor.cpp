@@ -1,8 +1,10 @@
 #include "harness/monitor/monitor.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/random.h>
 
+#include "harness/monitor/log_tap.hpp"
 #include "harness/monitor/watch.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/log.hpp"
@@ -30,11 +32,16 @@ void nudge(Guest& guest, bool nmi) {
   }
 }
 
+constexpr std::chrono::milliseconds log_pace{10};
+
 // What a guest of the backend does goes to the watch, and back, until it has ended.
-void follow(Guest& guest, Watch& watch, const Backend& backend) {
+void follow(Guest& guest, Watch& watch, const Backend& backend, LogTap* tap = nullptr) {
   while (!watch.ended()) {
-    const GuestOutput output = guest.poll(watch.patience(now()));
+    const auto patience = watch.patience(now());
+    GuestOutput output = guest.poll(tap && tap->works() ? std::min(patience, log_pace) : patience);
     base::check_stop();
+    if (tap)
+      tap->replace(output);
     watch.step(output, now());
     if (const std::string message = watch.take_message(); !message.empty())
       guest.send(message);
@@ -55,8 +62,9 @@ template<class Work> auto guarded(const Work& work) -> decltype(work()) {
   }
 }
 
-guest::Wake wake_call() {
+guest::Wake wake_call(bool quiet) {
   guest::Wake wake;
+  wake.quiet = quiet;
   wake.seed.resize(64);
   if (::getrandom(wake.seed.data(), wake.seed.size(), 0) != static_cast<ssize_t>(wake.seed.size()))
     throw base::SysError(errno, "getrandom", "");
@@ -104,10 +112,14 @@ Outcome watch_clone(Backend& backend, const Prepared& prepared, const RunSpec& s
   return guarded([&] {
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.clone(prepared.snapshot);
-    Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared, wake_call());
-    follow(*guest, watch, backend);
+    LogTap tap(*guest, backend.capabilities().inspect ? spec.kernel : nullptr);
+    Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared,
+                wake_call(tap.works()));
+    follow(*guest, watch, backend, &tap);
     guest->stop();
-    return watch.finish(now());
+    Outcome outcome = watch.finish(now());
+    outcome.port = tap.take_port();
+    return outcome;
   });
 }
 

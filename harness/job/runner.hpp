@@ -55,6 +55,7 @@ class Runner {
   Outcome watch(const Image& image, unsigned count, const OnEvent& on_event);
   std::shared_ptr<const KernelImage> kernel_of(const Image& image);
   Preparation prepared_for(const Image& image, const RunSpec& spec, const OnEvent& on_event);
+  Preparation prepare(const Image& image, const RunSpec& spec, const OnEvent& on_event);
 
   const Job& job_;
   Backend& backend_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <sys/random.h>
 
+#include "harness/monitor/last_words.hpp"
 #include "harness/monitor/log_tap.hpp"
 #include "harness/monitor/watch.hpp"
 #include "vmm/base/error.hpp"
@@ -34,11 +35,19 @@ void nudge(Guest& guest, bool nmi) {
 
 constexpr std::chrono::milliseconds log_pace{10};
 
-// What a guest of the backend does goes to the watch, and back, until it has ended.
-void follow(Guest& guest, Watch& watch, const Backend& backend, LogTap* tap = nullptr) {
+// What a guest of the backend does goes to the watch, and back, until it has ended. words, of a
+// guest that boots, and tap, of a clone, may be null.
+void follow(Guest& guest, Watch& watch, const Backend& backend, LastWords* words, LogTap* tap) {
   while (!watch.ended()) {
-    const auto patience = watch.patience(now());
-    GuestOutput output = guest.poll(tap && tap->works() ? std::min(patience, log_pace) : patience);
+    std::chrono::milliseconds patience = watch.patience(now());
+    if (words && watch.mute(now())) {
+      if (words->listen(now()))
+        watch.on_silent_crash(now());
+      patience = std::min(patience, LastWords::patience);
+    }
+    if (tap && tap->works())
+      patience = std::min(patience, log_pace);
+    GuestOutput output = guest.poll(patience);
     base::check_stop();
     if (tap)
       tap->replace(output);
@@ -47,6 +56,14 @@ void follow(Guest& guest, Watch& watch, const Backend& backend, LogTap* tap = nu
       guest.send(message);
     nudge(guest, watch.take_nmi() && backend.capabilities().nmi);
   }
+}
+
+// The outcome of a boot; ends the guest.
+Outcome conclude(Guest& guest, Watch& watch, LastWords& words) {
+  Outcome outcome = watch.finish(now());
+  words.tell(outcome);
+  guest.stop();
+  return outcome;
 }
 
 // The outcome of the work, or of the backend's failure in it.
@@ -80,9 +97,9 @@ Outcome watch_run(Backend& backend, const RunSpec& spec, const OnEvent& on_event
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event);
-    follow(*guest, watch, backend);
-    guest->stop();
-    return watch.finish(now());
+    LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
+    follow(*guest, watch, backend, &words, nullptr);
+    return conclude(*guest, watch, words);
   });
 }
 
@@ -92,11 +109,10 @@ std::variant<Prepared, Outcome> prepare_run(Backend& backend, const RunSpec& spe
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event, Watch::Goal::armed);
-    follow(*guest, watch, backend);
-    if (!watch.armed()) {
-      guest->stop();
-      return watch.finish(now());
-    }
+    LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
+    follow(*guest, watch, backend, &words, nullptr);
+    if (!watch.armed())
+      return conclude(*guest, watch, words);
     Prepared prepared;
     prepared.snapshot = guest->snapshot();
     const Outcome boot = watch.finish(now());
@@ -115,7 +131,7 @@ Outcome watch_clone(Backend& backend, const Prepared& prepared, const RunSpec& s
     LogTap tap(*guest, backend.capabilities().inspect ? spec.kernel : nullptr);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared,
                 wake_call(tap.works()));
-    follow(*guest, watch, backend, &tap);
+    follow(*guest, watch, backend, nullptr, &tap);
     guest->stop();
     Outcome outcome = watch.finish(now());
     outcome.port = tap.take_port();

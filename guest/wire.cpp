@@ -56,9 +56,9 @@ Header read_header(std::string_view bytes) {
 
 bool known(std::uint16_t type) {
   return (type >= static_cast<std::uint16_t>(FrameType::hello) &&
-          type <= static_cast<std::uint16_t>(FrameType::ready)) ||
+          type <= static_cast<std::uint16_t>(FrameType::awake)) ||
          (type >= static_cast<std::uint16_t>(FrameType::setup) &&
-          type <= static_cast<std::uint16_t>(FrameType::power_off));
+          type <= static_cast<std::uint16_t>(FrameType::wake));
 }
 
 enum class Candidate { frame, incomplete, invalid };
@@ -109,7 +109,6 @@ template<class Each> void each_field(Step& step, Each each) {
   each(step.result);
   each(step.error);
   each(step.expected);
-  each(step.duration_us);
 }
 
 template<class Each> void each_field(Done& done, Each each) {
@@ -122,7 +121,16 @@ template<class Each> void each_field(Setup& setup, Each each) {
   each(setup.modules);
   each(setup.sysctls);
   each(setup.deadline_ms);
+  each(setup.hold);
 }
+
+template<class Each> void each_field(Wake& wake, Each each) {
+  each(wake.seed);
+  each(wake.realtime_ns);
+  each(wake.quiet);
+}
+
+template<class Each> void each_field(std::vector<Step>& steps, Each each) { each(steps); }
 
 template<class Each> void each_field(std::uint64_t& value, Each each) { each(value); }
 
@@ -135,6 +143,12 @@ void put(Writer& out, const std::vector<std::string>& values) {
     out.put_text(value);
 }
 
+void put(Writer& out, const std::vector<Step>& steps) {
+  out.put(static_cast<std::uint32_t>(steps.size()));
+  for (Step step : steps)
+    each_field(step, [&out](const auto& field) { put(out, field); });
+}
+
 template<class T> void get(Reader& in, T& value) { in.get(value); }
 void get(Reader& in, bool& value) { in.get_bool(value); }
 void get(Reader& in, std::string& value) { in.get_text(value); }
@@ -142,6 +156,13 @@ void get(Reader& in, std::vector<std::string>& values) {
   values.resize(in.get_count(4));
   for (std::string& value : values)
     in.get_text(value);
+}
+
+void get(Reader& in, std::vector<Step>& steps) {
+  constexpr std::size_t step_size = 21;
+  steps.resize(std::min<std::size_t>(in.get_count(step_size), steps_in_frame));
+  for (Step& step : steps)
+    each_field(step, [&in](auto& field) { get(in, field); });
 }
 
 template<class T> std::string frame_with(FrameType type, T value) {
@@ -179,9 +200,10 @@ std::string encode(const Frame& frame) {
 std::string encode(const Hello& hello) { return frame_with(FrameType::hello, hello); }
 std::string encode(const Missing& missing) { return frame_with(FrameType::missing, missing); }
 std::string encode(const Begin& begin) { return frame_with(FrameType::begin, begin); }
-std::string encode(const Step& step) { return frame_with(FrameType::step, step); }
+std::string encode(const std::vector<Step>& steps) { return frame_with(FrameType::steps, steps); }
 std::string encode(const Done& done) { return frame_with(FrameType::done, done); }
 std::string encode(const Setup& setup) { return frame_with(FrameType::setup, setup); }
+std::string encode(const Wake& wake) { return frame_with(FrameType::wake, wake); }
 std::string encode_heartbeat(std::uint64_t uptime_ms) {
   return frame_with(FrameType::heartbeat, uptime_ms);
 }
@@ -189,9 +211,12 @@ std::string encode_heartbeat(std::uint64_t uptime_ms) {
 std::optional<Hello> decode_hello(std::string_view payload) { return decode<Hello>(payload); }
 std::optional<Missing> decode_missing(std::string_view payload) { return decode<Missing>(payload); }
 std::optional<Begin> decode_begin(std::string_view payload) { return decode<Begin>(payload); }
-std::optional<Step> decode_step(std::string_view payload) { return decode<Step>(payload); }
+std::optional<std::vector<Step>> decode_steps(std::string_view payload) {
+  return decode<std::vector<Step>>(payload);
+}
 std::optional<Done> decode_done(std::string_view payload) { return decode<Done>(payload); }
 std::optional<Setup> decode_setup(std::string_view payload) { return decode<Setup>(payload); }
+std::optional<Wake> decode_wake(std::string_view payload) { return decode<Wake>(payload); }
 std::optional<std::uint64_t> decode_u64(std::string_view payload) {
   return decode<std::uint64_t>(payload);
 }

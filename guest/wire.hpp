@@ -10,7 +10,10 @@
 //          comes (the host may be late; it ignores the repeats).
 //   host:  setup, program. Both may be sent at once; a program of more than 32 KiB waits for ready.
 //   agent: loads the modules, applies the sysctls (note for each that fails), ready, heartbeats
-//          from here on. Then missing, or started, a begin and a step for each step, done.
+//          from here on. Then missing; or, where setup says hold, armed.
+//   host:  wake, after armed: a snapshot may have been taken in between, and hours have passed.
+//   agent: sets clock and random numbers anew, awake.
+//   agent: started, steps, done. A begin for each step that takes long.
 //   agent: past the deadline without done, or when the host sends dump: a begin for each thread
 //          that is in a step now, tasks and locks to the console, dumped. done may still come
 //          after.
@@ -26,27 +29,30 @@
 
 namespace guest {
 
-constexpr std::uint32_t wire_version = 1;
+constexpr std::uint32_t wire_version = 2;
 constexpr std::size_t max_payload = 1 << 20; // bytes, host to agent
 constexpr std::size_t max_report = 16 << 10; // bytes, agent to host
 
 enum class FrameType : std::uint16_t {
   // agent to host
-  hello = 1,   // Hello
-  missing = 2, // Missing: a precondition that does not hold; the run ends as not testable
-  started = 3, // empty: the program's first step begins
-  step = 4,    // Step: a step ended. In a repeat only when its result is not that of the last time
+  hello = 1,     // Hello
+  missing = 2,   // Missing: a precondition that does not hold; the run ends as not testable
+  started = 3,   // empty: the program's first step begins
+  steps = 4,     // Steps that ended. In a repeat only where the result is not that of the last time
   heartbeat = 5, // u64 uptime in ms; every 500 ms of guest time while the agent can run
   done = 6,      // Done: the program's process ended and was reaped, in whatever way
   note = 7,      // text, for people
   dumped = 8,    // empty: task and lock dump was written to the console
   begin = 9,     // Begin: a step begins; without a step frame after it, it is the one that hangs
   ready = 10,    // empty: setup was applied
+  armed = 11,    // empty: the program can start; waits for wake
+  awake = 12,    // empty
   // host to agent
   setup = 64,     // Setup
   program = 65,   // encoded program (guest/program.hpp)
   dump = 66,      // empty: write task stacks and held locks to the console (sysrq w, d, l, t)
   power_off = 67, // empty
+  wake = 68,      // Wake
 };
 
 struct Frame {
@@ -77,8 +83,9 @@ struct Step {
   std::int64_t result = 0;  // of the call; -1 on failure
   std::int32_t error = 0;   // errno, 0 on success
   bool expected = true;     // result and errno are what the step expects
-  std::uint64_t duration_us = 0;
 };
+
+constexpr std::size_t steps_in_frame = 256; // in a frame
 
 struct Done {
   bool finished = false;        // every step ran
@@ -90,6 +97,13 @@ struct Setup {
   std::vector<std::string> modules; // in order: /modules/<name>.ko of the initramfs
   std::vector<std::string> sysctls; // "kernel.hung_task_timeout_secs=3"; unknown: a note
   std::uint32_t deadline_ms = 0; // guest time from started; then the agent dumps by itself; 0: none
+  bool hold = false;             // the program waits for wake
+};
+
+struct Wake {
+  std::string seed;              // random bytes, for /dev/urandom
+  std::uint64_t realtime_ns = 0; // since 1970
+  bool quiet = false;            // the kernel's log is read elsewhere: only a panic to the console
 };
 
 // A whole frame, header and payload. Throws std::length_error past max_payload.
@@ -97,18 +111,20 @@ std::string encode(const Frame& frame);
 std::string encode(const Hello&);
 std::string encode(const Missing&);
 std::string encode(const Begin&);
-std::string encode(const Step&);
+std::string encode(const std::vector<Step>&); // at most steps_in_frame
 std::string encode(const Done&);
 std::string encode(const Setup&);
+std::string encode(const Wake&);
 std::string encode_heartbeat(std::uint64_t uptime_ms);
 
 // Nothing when the payload is not exactly one such value (too short, too long, a length that lies).
 std::optional<Hello> decode_hello(std::string_view payload);
 std::optional<Missing> decode_missing(std::string_view payload);
 std::optional<Begin> decode_begin(std::string_view payload);
-std::optional<Step> decode_step(std::string_view payload);
+std::optional<std::vector<Step>> decode_steps(std::string_view payload);
 std::optional<Done> decode_done(std::string_view payload);
 std::optional<Setup> decode_setup(std::string_view payload);
+std::optional<Wake> decode_wake(std::string_view payload);
 std::optional<std::uint64_t> decode_u64(std::string_view payload);
 
 // Bytes in any pieces, frames out. A header whose length lies does not make it deaf: a whole valid

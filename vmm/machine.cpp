@@ -69,8 +69,8 @@ const MachineSpec& checked(const MachineSpec& spec) {
 
 } // namespace
 
-Machine::Machine(const MachineSpec& spec)
-    : memory_(checked(spec).memory), vm_(kvm_),
+Machine::Machine(GuestMemory memory)
+    : memory_(std::move(memory)), vm_(kvm_),
       console_([this](bool level) { vm_.set_irq(console_line, level); },
                [this](char byte) { output_.put(Port::console, byte); }),
       channel_([this](bool level) { vm_.set_irq(channel_line, level); },
@@ -86,8 +86,21 @@ Machine::Machine(const MachineSpec& spec)
     vm_.set_memory(1, high.address, high.host.data(), high.host.size());
   vm_.create_interrupt_controllers();
   attach_devices();
-  make_vcpus(kvm_, spec.cpus);
+}
+
+Machine::Machine(const MachineSpec& spec) : Machine(GuestMemory(checked(spec).memory)) {
+  const CpuidTable supported = kvm_.supported_cpuid();
+  const bool tsc_deadline = kvm_.extension(KVM_CAP_TSC_DEADLINE_TIMER) != 0;
+  make_vcpus(spec.cpus,
+             [&](unsigned index) { return vcpu_cpuid(supported, index, spec.cpus, tsc_deadline); });
   load(spec);
+}
+
+Machine::Machine(std::shared_ptr<const Snapshot> snapshot) : Machine(snapshot->memory.copy()) {
+  origin_ = std::move(snapshot);
+  make_vcpus(static_cast<unsigned>(origin_->cpus.size()),
+             [this](unsigned index) { return origin_->cpus[index].cpuid; });
+  restore(*origin_);
 }
 
 Machine::~Machine() { stop(); }
@@ -101,16 +114,15 @@ void Machine::attach_devices() {
   bus_.attach("reset", 0xcf9, 1, reset_);
 }
 
-void Machine::make_vcpus(const Kvm& kvm, unsigned cpus) {
-  const std::size_t run_size = kvm.run_size();
-  const CpuidTable supported = kvm.supported_cpuid();
-  const bool tsc_deadline = kvm.extension(KVM_CAP_TSC_DEADLINE_TIMER) != 0;
+void Machine::make_vcpus(unsigned cpus, const std::function<CpuidTable(unsigned)>& cpuid) {
+  const std::size_t run_size = kvm_.run_size();
   for (unsigned index = 0; index < cpus; ++index) {
     cpus_.push_back(std::make_unique<Cpu>(vm_.create_vcpu(index, run_size)));
-    Vcpu& vcpu = cpus_.back()->vcpu;
-    vcpu.set_cpuid(vcpu_cpuid(supported, index, cpus, tsc_deadline));
-    vcpu.set_msrs(boot_msrs());
-    vcpu.connect_local_interrupts();
+    Cpu& cpu = *cpus_.back();
+    cpu.cpuid = cpuid(index);
+    cpu.vcpu.set_cpuid(cpu.cpuid);
+    cpu.vcpu.set_msrs(boot_msrs());
+    cpu.vcpu.connect_local_interrupts();
   }
 }
 
@@ -158,6 +170,9 @@ void Machine::run(Cpu& cpu) {
   } catch (const base::Error& error) {
     end(MachineState::failed, error.what());
   }
+  const std::lock_guard lock(parking_);
+  ++parked_;
+  parked_changed_.notify_all();
 }
 
 // False: this vCPU runs no more.
@@ -179,6 +194,7 @@ bool Machine::handle(Cpu& cpu, const Exit& exit) {
   case ExitKind::interrupted:
     ++cpu.interrupted;
     cpu.vcpu.let_run();
+    park();
     if (cpu.nmi.exchange(false))
       cpu.vcpu.inject_nmi();
     return true;
@@ -241,6 +257,7 @@ void Machine::inject_nmi() {
 void Machine::stop() {
   end(MachineState::off, "");
   output_.close();
+  parked_changed_.notify_all();
   for (const auto& cpu : cpus_)
     if (cpu->thread.joinable())
       cpu->thread.join();

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,6 +22,7 @@
 #include "vmm/device/uart.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/output.hpp"
+#include "vmm/snapshot.hpp"
 
 namespace vmm {
 
@@ -44,11 +47,20 @@ struct MachineNews {
   std::string reason; // reset, failed: one line
 };
 
+// A vCPU as it stands.
+struct CpuLook {
+  struct kvm_regs regs {};
+  struct kvm_sregs sregs {};
+  bool halted = false; // waits for an interrupt, or for its start
+};
+
 class Machine {
  public:
   // Loads the kernel; nothing runs yet. Throws base::UsageError for a kernel or an initramfs that
   // cannot be used (boot/kernel.hpp) and for bad numbers, base::SysError where /dev/kvm refuses.
   explicit Machine(const MachineSpec& spec);
+  // A clone: start() goes on where the snapshot was taken. Throws base::Error where KVM refuses.
+  explicit Machine(std::shared_ptr<const Snapshot> snapshot);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
   ~Machine();
@@ -63,6 +75,16 @@ class Machine {
   void send(Port port, std::string_view bytes);
   // A non-maskable interrupt to every vCPU. Any thread.
   void inject_nmi();
+  // Each vCPU, in their order; the guest goes on. From the thread that calls take(), as the next
+  // two.
+  std::vector<CpuLook> look();
+  // The guest's memory, which it may change at any time.
+  const GuestMemory& memory() const { return memory_; }
+  // The guest goes on. Throws base::Error once it has ended, and where KVM refuses.
+  std::shared_ptr<const Snapshot> snapshot();
+  // Makes a clone that was stopped as it was before start(), with all that it has of KVM. Throws
+  // base::Error where KVM refuses: it is of no use then.
+  void rewind();
   // Ends the guest; no thread of it is left. May be called again.
   void stop();
 
@@ -71,25 +93,35 @@ class Machine {
   std::map<std::string, std::uint64_t> exits() const;
 
  private:
+  class Pause;
   struct Cpu {
     explicit Cpu(Vcpu made) : vcpu(std::move(made)) {}
     Vcpu vcpu;
+    CpuidTable cpuid;
     base::Thread thread;
     std::atomic<bool> nmi{false};
     std::atomic<std::uint64_t> mmio{0};
     std::atomic<std::uint64_t> interrupted{0};
   };
 
+  explicit Machine(GuestMemory memory);
   void load(const MachineSpec& spec);
-  void make_vcpus(const Kvm& kvm, unsigned cpus);
+  void make_vcpus(unsigned cpus, const std::function<CpuidTable(unsigned index)>& cpuid);
   void attach_devices();
+  void restore(const Snapshot& snapshot);
+  DeviceStates save_devices();
+  static void settle(Cpu& cpu);
   void release();
+  void pause();
+  void resume();
+  void park();
   void run(Cpu& cpu);
   bool handle(Cpu& cpu, const Exit& exit);
   void end(MachineState state, const std::string& reason);
   void kick(Cpu& cpu);
 
   Kvm kvm_;
+  std::shared_ptr<const Snapshot> origin_; // of a clone
   GuestMemory memory_;
   Vm vm_;
   Output output_;
@@ -103,6 +135,10 @@ class Machine {
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::atomic<bool> started_{false}; // the vCPU threads wait for it
   std::atomic<bool> stopping_{false};
+  std::mutex parking_; // guards the next three
+  std::condition_variable parked_changed_;
+  bool pausing_ = false;
+  std::size_t parked_ = 0;   // vCPU threads that wait in park() or have ended
   mutable std::mutex mutex_; // guards the next two
   MachineState state_ = MachineState::running;
   std::string reason_;

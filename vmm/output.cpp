@@ -63,4 +63,14 @@ void Output::close() {
   room_.notify_all();
 }
 
+void Output::open() {
+  const std::lock_guard lock(mutex_);
+  closed_ = false;
+}
+
+void Output::reset() {
+  take();
+  open();
+}
+
 } // namespace vmm

@@ -32,8 +32,12 @@ class Output {
   // Readable from a put() or wake() on, until the next take().
   int fd() const { return event_.get(); }
   void wake() const;
-  // Nobody reads any more.
+  // Nobody reads any more, or for a while: wait_for_room() waits no longer.
   void close();
+  // After close(): it is read again.
+  void open();
+  // Forgets what is there, then as open().
+  void reset();
 
  private:
   base::Fd event_;

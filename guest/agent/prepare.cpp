@@ -5,6 +5,8 @@
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
+#include <linux/random.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -85,6 +87,28 @@ void apply(const Setup& setup, Channel& channel) {
     if (!problem.empty())
       channel.note(problem);
   }
+}
+
+void set_clock(std::uint64_t realtime_ns) {
+  constexpr std::uint64_t second = 1'000'000'000;
+  const timespec now{static_cast<time_t>(realtime_ns / second),
+                     static_cast<long>(realtime_ns % second)};
+  if (realtime_ns != 0)
+    ::clock_settime(CLOCK_REALTIME, &now);
+}
+
+// random(4), "/dev/random interface"; RNDRESEEDCRNG is there from v4.17 on.
+void add_entropy(const std::string& bytes) {
+  const int fd = ::open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  std::vector<int> message(2 + (bytes.size() + sizeof(int) - 1) / sizeof(int)); // rand_pool_info
+  message[0] = static_cast<int>(bytes.size() * 8);
+  message[1] = static_cast<int>(bytes.size());
+  std::memcpy(message.data() + 2, bytes.data(), bytes.size());
+  ::ioctl(fd, RNDADDENTROPY, message.data());
+  ::ioctl(fd, RNDRESEEDCRNG);
+  ::close(fd);
 }
 
 std::optional<Missing> first_missing(const std::vector<Requirement>& requirements) {

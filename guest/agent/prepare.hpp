@@ -17,6 +17,12 @@ void mount_all();
 // Modules, then sysctls; a note for each that fails.
 void apply(const Setup& setup, Channel& channel);
 
+// Wall-clock time, nanoseconds since 1970; 0: stays as it is.
+void set_clock(std::uint64_t realtime_ns);
+
+// Mixes bytes into the kernel's random numbers, and makes them the seed of what comes next.
+void add_entropy(const std::string& bytes);
+
 // The first requirement that does not hold.
 std::optional<Missing> first_missing(const std::vector<Requirement>& requirements);
 

@@ -32,13 +32,6 @@ struct Reported {
   std::atomic<std::int32_t> error{0};
 };
 
-std::uint64_t now_us() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
-}
-
 class Runner {
  public:
   Runner(const Program& program, int reports, Board& board)
@@ -96,7 +89,6 @@ class Runner {
     if (!reported_[index].begun.exchange(true))
       send(encode(Begin{index, thread}));
     const ProgramStep& planned = program_.steps[index];
-    const std::uint64_t start = now_us();
     Result result;
     if (const auto* calls = std::get_if<Calls>(&planned.action))
       result = run_calls(*calls);
@@ -108,13 +100,11 @@ class Runner {
       join(threads);
     else
       result = start_thread(index, threads);
-    const std::uint64_t duration = now_us() - start;
     board_.step[thread] = 0;
-    report(index, thread, result, duration);
+    report(index, thread, result);
   }
 
-  void report(std::uint32_t index, std::uint32_t thread, const Result& result,
-              std::uint64_t duration) {
+  void report(std::uint32_t index, std::uint32_t thread, const Result& result) {
     const bool expected = meets(program_.steps[index].expectation, result.value, result.error);
     if (!expected)
       ++board_.unexpected;
@@ -126,7 +116,7 @@ class Runner {
     const bool both_succeed = same_error && result.error == 0;
     if (again && (both_succeed || (same_value && same_error)))
       return;
-    send(encode(Step{index, thread, result.value, result.error, expected, duration}));
+    send(encode(std::vector<Step>{{index, thread, result.value, result.error, expected}}));
   }
 
   // Whole frames: a pipe takes up to PIPE_BUF bytes in one piece, whichever thread writes.

@@ -15,7 +15,7 @@ struct Board {
   std::array<std::atomic<std::uint32_t>, max_threads> step{}; // index + 1; 0: in none
 };
 
-// Runs every step; a begin and a step frame for each go to the reports descriptor, in repeats only
+// Runs every step; a begin and a steps frame for each go to the reports descriptor, in repeats only
 // for the first pass and for results that changed. Returns when all threads have ended.
 void run_program(const Program& program, int reports, Board& board);
 

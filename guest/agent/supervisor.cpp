@@ -24,6 +24,8 @@ namespace guest {
 namespace {
 
 constexpr int beat_ms = 500;
+// Each byte on the port costs the host an exit: the reports of quick steps go together.
+constexpr int gather_ms = 50;
 
 void* heartbeat_main(void* argument) {
   auto& channel = *static_cast<Channel*>(argument);
@@ -60,8 +62,10 @@ void Supervisor::run() {
     while (const std::optional<Frame> frame = channel_.next())
       handle(*frame);
     if (fds[1].revents != 0)
-      forward_reports();
+      take_reports();
     reap();
+    if (forward_ms_ != 0 && uptime_ms() >= forward_ms_)
+      forward_reports();
     check_deadline();
   }
 }
@@ -79,6 +83,8 @@ int Supervisor::poll_timeout_ms() const {
   // The child closed its end: it exits, and only waitpid tells when that is over.
   if (child_ > 0 && reports_ < 0)
     return 10;
+  if (forward_ms_ != 0)
+    return gather_ms;
   if (child_ > 0)
     return 100;
   return beat_ms;
@@ -90,8 +96,12 @@ void Supervisor::handle(const Frame& frame) {
     set_up(frame.payload);
     break;
   case FrameType::program:
-    if (!started_)
+    if (!taken_)
       pending_ = frame.payload;
+    break;
+  case FrameType::wake:
+    if (held_)
+      wake(frame.payload);
     break;
   case FrameType::dump:
     dump();
@@ -102,7 +112,7 @@ void Supervisor::handle(const Frame& frame) {
     break;
   }
   if (setup_ && pending_)
-    start_program();
+    arm();
 }
 
 void Supervisor::set_up(const std::string& payload) {
@@ -120,8 +130,8 @@ void Supervisor::set_up(const std::string& payload) {
     channel_.note(std::string("no heartbeat: pthread_create: ") + std::strerror(error));
 }
 
-void Supervisor::start_program() {
-  started_ = true;
+void Supervisor::arm() {
+  taken_ = true;
   program_ = decode_program(*pending_);
   pending_.reset();
   if (!program_) {
@@ -132,6 +142,27 @@ void Supervisor::start_program() {
     channel_.send(encode(*missing));
     return;
   }
+  held_ = setup_->hold;
+  if (held_)
+    channel_.send(encode(Frame{FrameType::armed, ""}));
+  else
+    start_program();
+}
+
+// Between armed and this a snapshot may have been taken: all that start from it would have the same
+// random numbers, and its time.
+void Supervisor::wake(const std::string& payload) {
+  held_ = false;
+  if (const std::optional<Wake> wake = decode_wake(payload)) {
+    set_clock(wake->realtime_ns);
+    add_entropy(wake->seed);
+    write_to("/proc/sys/kernel/printk", wake->quiet ? "1" : "7");
+  }
+  channel_.send(encode(Frame{FrameType::awake, ""}));
+  start_program();
+}
+
+void Supervisor::start_program() {
   void* shared =
       ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   int ends[2] = {-1, -1};
@@ -163,19 +194,44 @@ void Supervisor::be_program(int reports) {
   ::_exit(0);
 }
 
-void Supervisor::forward_reports() {
+void Supervisor::take_reports() {
   char bytes[4096];
   const ssize_t count = ::read(reports_, bytes, sizeof bytes);
   if (count > 0) {
     decoder_.feed({bytes, static_cast<std::size_t>(count)});
     while (const std::optional<Frame> frame = decoder_.next())
-      channel_.send(encode(*frame));
+      collect(*frame);
     return;
   }
   if (count < 0 && errno == EINTR)
     return;
   ::close(reports_);
   reports_ = -1;
+}
+
+void Supervisor::collect(const Frame& report) {
+  if (forward_ms_ == 0)
+    forward_ms_ = uptime_ms() + gather_ms;
+  if (const auto begin = decode_begin(report.payload); begin && report.type == FrameType::begin)
+    begun_.push_back(*begin);
+  if (report.type != FrameType::steps)
+    return;
+  for (const Step& step : decode_steps(report.payload).value_or(std::vector<Step>{})) {
+    ended_.push_back(step);
+    std::erase_if(begun_, [&](const Begin& begin) { return begin.thread == step.thread; });
+  }
+  if (ended_.size() >= steps_in_frame / 2)
+    forward_reports();
+}
+
+void Supervisor::forward_reports() {
+  if (!ended_.empty())
+    channel_.send(encode(ended_));
+  for (const Begin& begin : begun_)
+    channel_.send(encode(begin));
+  ended_.clear();
+  begun_.clear();
+  forward_ms_ = 0;
 }
 
 void Supervisor::reap() {
@@ -193,7 +249,8 @@ void Supervisor::program_ended(int status) {
   child_ = -1;
   deadline_ms_ = 0;
   while (reports_ >= 0)
-    forward_reports();
+    take_reports();
+  forward_reports();
   const bool finished = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   channel_.send(encode(Done{finished, board_->unexpected, finished ? "" : text_of(status)}));
 }
@@ -206,6 +263,7 @@ void Supervisor::check_deadline() {
 }
 
 void Supervisor::dump() {
+  forward_reports();
   if (board_)
     for (std::uint32_t thread = 0; thread < max_threads; ++thread)
       if (const std::uint32_t step = board_->step[thread])

@@ -18,6 +18,14 @@ bool Guest::read_memory(std::uint64_t /*address*/, std::span<std::uint8_t> /*to*
   throw base::Error("this backend does not show memory");
 }
 
+std::shared_ptr<const Snapshot> Guest::snapshot() {
+  throw base::Error("this backend takes no snapshots");
+}
+
+std::unique_ptr<Guest> Backend::clone(const std::shared_ptr<const Snapshot>& /*snapshot*/) {
+  throw base::Error("this backend has no clones");
+}
+
 std::unique_ptr<Backend> make_backend(const std::string& name, const std::filesystem::path& folder,
                                       const std::filesystem::path& cache) {
   constexpr std::string_view with_uri = "libvirt:";

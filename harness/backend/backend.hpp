@@ -30,6 +30,7 @@ struct Capabilities {
   std::string name;     // "libvirt (qemu, tcg)", shown to people
   bool nmi = false;     // Guest::inject_nmi works
   bool inspect = false; // Guest::registers and Guest::read_memory work
+  bool clones = false;  // Guest::snapshot and Backend::clone work
   double slowdown =
       1.0; // how much slower than hardware KVM a guest runs, roughly; scales deadlines
 };
@@ -60,6 +61,12 @@ struct CpuRegisters {
   bool halted = false; // waits for an interrupt, or was never started
 };
 
+// A guest at one moment, for any number of guests of the same backend to start from.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+};
+
 // A running virtual machine. Its end of life is the destructor's: no process, file or thread of it
 // stays. Used by one thread at a time.
 class Guest {
@@ -87,6 +94,9 @@ class Guest {
   // Copies [address, address + to.size()) of guest-physical memory as it is while the guest runs.
   // False where not all of it is the guest's memory. Throws as registers().
   virtual bool read_memory(std::uint64_t address, std::span<std::uint8_t> to);
+  // The guest goes on. What it had sent and poll() has not returned is not in it. Throws
+  // base::Error where the guest has ended, the backend fails or Capabilities::clones is false.
+  virtual std::shared_ptr<const Snapshot> snapshot();
   // Ends the guest at once. May be called again.
   virtual void stop() = 0;
   // How often the guest needed its virtual machine monitor so far, by cause (a device, "none" for
@@ -101,6 +111,10 @@ class Backend {
   // Starts a guest. May be called from several threads. Throws base::Error (infrastructure), with
   // the next step in the text where the machine lacks something.
   virtual std::unique_ptr<Guest> boot(const BootSpec& spec) = 0;
+  // Starts a guest where the snapshot, one of this backend's, was taken. Its clocks go on from
+  // there, and all clones have the same random numbers to come: what runs in it has to know. May be
+  // called from several threads. Throws base::Error.
+  virtual std::unique_ptr<Guest> clone(const std::shared_ptr<const Snapshot>& snapshot);
 };
 
 // name: "kvm", "libvirt", "libvirt:URI", or "auto": kvm where a probe guest shows that /dev/kvm can

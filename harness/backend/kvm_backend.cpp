@@ -16,6 +16,8 @@ class KvmBackend : public Backend {
   explicit KvmBackend(fs::path cache) : cache_(std::move(cache)) {
     capabilities_.name = "kvm";
     capabilities_.nmi = true;
+    capabilities_.inspect = true;
+    capabilities_.clones = true;
   }
 
   const Capabilities& capabilities() const override { return capabilities_; }
@@ -28,6 +30,12 @@ class KvmBackend : public Backend {
     machine.cpus = spec.cpus;
     machine.memory = spec.memory;
     return std::make_unique<KvmGuest>(machine);
+  }
+
+  std::unique_ptr<Guest> clone(const std::shared_ptr<const Snapshot>& snapshot) override {
+    auto own = std::dynamic_pointer_cast<const KvmSnapshot>(snapshot);
+    ASSERT(own != nullptr);
+    return std::make_unique<KvmGuest>(std::move(own));
   }
 
  private:

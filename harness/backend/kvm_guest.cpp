@@ -1,5 +1,6 @@
 #include "harness/backend/kvm_guest.hpp"
 
+#include <algorithm>
 #include <array>
 #include <poll.h>
 
@@ -26,20 +27,34 @@ GuestState state_of(const vmm::MachineNews& news) {
 
 } // namespace
 
-KvmGuest::KvmGuest(const vmm::MachineSpec& spec) : machine_(spec) { machine_.start(); }
+KvmGuest::KvmGuest(const vmm::MachineSpec& spec) : machine_(std::make_unique<vmm::Machine>(spec)) {
+  machine_->start();
+}
+
+KvmGuest::KvmGuest(std::shared_ptr<const KvmSnapshot> origin)
+    : origin_(std::move(origin)), machine_(origin_->take()) {
+  machine_->start();
+}
+
+KvmGuest::~KvmGuest() {
+  if (!origin_)
+    return;
+  machine_->stop();
+  origin_->give_back(std::move(machine_));
+}
 
 void KvmGuest::wait(std::chrono::milliseconds timeout, int input) const {
   std::array<struct pollfd, 3> fds{
-      {{machine_.event_fd(), POLLIN, 0}, {base::stop_fd(), POLLIN, 0}, {input, POLLIN, 0}}};
+      {{machine_->event_fd(), POLLIN, 0}, {base::stop_fd(), POLLIN, 0}, {input, POLLIN, 0}}};
   ::poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
 }
 
 GuestOutput KvmGuest::poll(std::chrono::milliseconds timeout, int input) {
-  vmm::MachineNews news = machine_.take();
+  vmm::MachineNews news = machine_->take();
   const auto silent = [&news] { return news.output[0].empty() && news.output[1].empty(); };
   if (silent() && news.state == vmm::MachineState::running) {
     wait(timeout, input);
-    news = machine_.take();
+    news = machine_->take();
   }
   GuestOutput output;
   if (silent()) {
@@ -50,6 +65,36 @@ GuestOutput KvmGuest::poll(std::chrono::milliseconds timeout, int input) {
   output.console = std::move(news.output[static_cast<std::size_t>(vmm::Port::console)]);
   output.channel = std::move(news.output[static_cast<std::size_t>(vmm::Port::channel)]);
   return output;
+}
+
+std::vector<CpuRegisters> KvmGuest::registers() {
+  std::vector<CpuRegisters> all;
+  for (const vmm::CpuLook& look : machine_->look()) {
+    const struct kvm_regs& r = look.regs;
+    CpuRegisters cpu;
+    cpu.general = {r.rax, r.rcx, r.rdx, r.rbx, r.rsp, r.rbp, r.rsi, r.rdi,
+                   r.r8,  r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15};
+    cpu.rip = r.rip;
+    cpu.rflags = r.rflags;
+    cpu.cr3 = look.sregs.cr3;
+    cpu.gs_base = look.sregs.gs.base;
+    cpu.user = look.sregs.cs.dpl == 3;
+    cpu.halted = look.halted;
+    all.push_back(cpu);
+  }
+  return all;
+}
+
+bool KvmGuest::read_memory(std::uint64_t address, std::span<std::uint8_t> to) {
+  const std::span<const std::uint8_t> from = machine_->memory().find(address, to.size());
+  if (from.size() != to.size())
+    return false;
+  std::copy(from.begin(), from.end(), to.begin());
+  return true;
+}
+
+std::shared_ptr<const Snapshot> KvmGuest::snapshot() {
+  return std::make_shared<const KvmSnapshot>(machine_->snapshot());
 }
 
 } // namespace harness

@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <iostream>
-#include <thread>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -28,8 +27,7 @@ namespace fs = std::filesystem;
 
 BisectPlan plan_for(const Job& job, const BisectOptions& options) {
   BisectPlan plan = plan_of(job);
-  // A guest that boots or hangs waits more than it computes: one a CPU, whatever it has itself.
-  plan.slots = options.jobs != 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+  plan.slots = guests_at_once(options.common, job);
   return plan;
 }
 
@@ -76,7 +74,7 @@ int bisect(const BisectOptions& options) {
   if (options.restart)
     state.abandon({plan.job, plan.file, plan.digest, start});
   const std::unique_ptr<Backend> backend = open_backend(job, warden);
-  Runner runner(job, *backend, warden.folder(), base::state_home());
+  Runner runner(job, *backend, warden.folder(), base::state_home(), options.common.fresh_boot);
   JobLab lab(builder, runner);
   TreeRevisions revisions(builder.tree(), builder.checkout());
 

@@ -21,15 +21,17 @@ enum ExitCode : int {
 // What several subcommands share.
 struct Common {
   std::filesystem::path job;
-  std::string tree;    // --tree; empty: the job's
-  std::string backend; // --backend; empty: the job's
+  std::string tree;        // --tree; empty: the job's
+  std::string backend;     // --backend; empty: the job's
+  unsigned jobs = 0;       // -j: guests at once; 0: as CPUs and memory allow
+  bool fresh_boot = false; // a boot for each run, no clones
 };
 
 struct RunOptions {
   Common common;
   std::string kernel;   // --kernel: a vmlinux or bzImage instead of the job's
   std::string revision; // --revision; empty: HEAD
-  unsigned runs = 1;    // stops at the first crash
+  unsigned runs = 1;    // ends with the first crash
   bool json = false;    // what a run showed, to standard output; words for people to the other
   bool verbose = false; // each stage of a run to standard error
 };
@@ -45,7 +47,6 @@ struct BisectOptions {
   std::string bad;   // --bad; empty: the job's
   std::string good;  // --good
   unsigned runs = 0; // 0: the job's
-  unsigned jobs = 0; // guests at once; 0: as CPUs allow
   bool json = false; // the result, to standard output; the transcript to the other
   bool restart = false;
 };

@@ -36,16 +36,19 @@ void add_common(CLI::App& app, Common& common, bool job_required) {
   app.add_option("--tree", common.tree, "git tree of the kernel, instead of the job's");
 }
 
-void add_backend(CLI::App& app, Common& common) {
+void add_guests(CLI::App& app, Common& common) {
   app.add_option("--backend", common.backend,
                  "auto, kvm, libvirt or libvirt:URI, instead of the job's");
+  app.add_option("--jobs,-j", common.jobs, "guests at once (default: as CPUs and memory allow)")
+      ->check(CLI::Range(1u, 256u));
+  app.add_flag("--fresh-boot", common.fresh_boot, "boot for each run, where clones would do");
 }
 
 void add_run(CLI::App& app, Parsed& parsed) {
   CLI::App& run = *app.add_subcommand("run", "run one reproducer against one kernel");
   RunOptions& options = parsed.run;
   add_common(run, options.common, true);
-  add_backend(run, options.common);
+  add_guests(run, options.common);
   run.add_option("--kernel", options.kernel, "vmlinux or bzImage, instead of the job's tree");
   run.add_option("--revision,-r", options.revision, "revision of the tree (default: HEAD)");
   run.add_option("--runs,-n", options.runs, "at most that many runs; the first crash ends them")
@@ -70,14 +73,12 @@ void add_bisect(CLI::App& app, Parsed& parsed) {
   CLI::App& bisect = *app.add_subcommand("bisect", "find the first bad commit");
   BisectOptions& options = parsed.bisect;
   add_common(bisect, options.common, false);
-  add_backend(bisect, options.common);
+  add_guests(bisect, options.common);
   bisect.add_option("--bad", options.bad, "revision that shows the bug, instead of the job's");
   bisect.add_option("--good", options.good,
                     "revision without it (default: found by walking the releases)");
   bisect.add_option("--runs,-n", options.runs, "at most that many runs a revision")
       ->check(CLI::Range(1u, 1000u));
-  bisect.add_option("--jobs,-j", options.jobs, "guests at once (default: as CPUs allow)")
-      ->check(CLI::Range(1u, 256u));
   bisect.add_flag("--json", options.json, "the result as JSON on standard output");
   bisect.add_flag("--restart", options.restart, "forget an unfinished bisection of this job");
   const auto part = [&](const char* name, const char* what, int (*function)()) {

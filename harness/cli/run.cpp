@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <cstdio>
+#include <future>
+#include <mutex>
 #include <unistd.h>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -75,6 +79,36 @@ Outcome decoded(Outcome outcome, const Decode& decode) {
 // How much a run says, for the exit code of several: a hit over a clean run over all others.
 int weight(RunKind kind) { return kind == RunKind::hit ? 2 : kind == RunKind::clean ? 1 : 0; }
 
+// The stages of runs side by side, one line at a time.
+class Stages {
+ public:
+  Stages(Progress& progress, bool verbose) : progress_(progress), verbose_(verbose) {}
+
+  void operator()(const std::string& event) {
+    const std::lock_guard lock(mutex_);
+    if (verbose_)
+      fmt::print(stderr, "{}\n", base::printable(event));
+    else
+      progress_.stage(event);
+  }
+
+ private:
+  std::mutex mutex_;
+  Progress& progress_;
+  bool verbose_;
+};
+
+// Runs first to first + count, side by side, in their order. A single one stays in this thread.
+std::vector<std::future<KeptRun>> start_runs(Runner& runner, const Image& image, unsigned count,
+                                             Stages& stages) {
+  std::vector<std::future<KeptRun>> runs;
+  for (unsigned i = 0; i < count; ++i)
+    runs.push_back(std::async(count == 1 ? std::launch::deferred : std::launch::async, [&] {
+      return runner.run(image, [&](const std::string& event) { stages(event); });
+    }));
+  return runs;
+}
+
 } // namespace
 
 int run(const RunOptions& options) {
@@ -85,28 +119,28 @@ int run(const RunOptions& options) {
   if (!image)
     return exit_cannot_judge;
   const std::unique_ptr<Backend> backend = open_backend(job, warden);
-  Runner runner(job, *backend, warden.folder(), base::state_home());
+  Runner runner(job, *backend, warden.folder(), base::state_home(), options.common.fresh_boot);
   const Hunted hunted(Expectation{job.expect_title, job.expect_files});
-
   const Decode decode = [&](const CrashReport& report) { return runner.decode(*image, report); };
+  Stages stages(progress, options.verbose);
 
+  const unsigned slots = guests_at_once(options.common, job);
   RunKind ended = RunKind::infra;
-  for (unsigned i = 0; i < options.runs && ended != RunKind::hit; ++i) {
+  for (unsigned i = 0; i < options.runs && ended != RunKind::hit;) {
     progress.headline(fmt::format("run #{}", i));
-    const KeptRun kept = runner.run(*image, [&](const std::string& event) {
-      if (options.verbose)
-        fmt::print(stderr, "{}\n", base::printable(event));
+    for (std::future<KeptRun>& run :
+         start_runs(runner, *image, std::min(slots, options.runs - i), stages)) {
+      const KeptRun kept = run.get();
+      progress.quiet();
+      const RunResult result = classify(trial_of(kept.outcome, decode), hunted);
+      if (i == 0 || weight(result.kind) > weight(ended))
+        ended = result.kind;
+      if (options.json)
+        fmt::print("{}", json_text(run_json(decoded(kept.outcome, decode), kept.folder)));
       else
-        progress.stage(event);
-    });
-    progress.quiet();
-    const RunResult result = classify(trial_of(kept.outcome, decode), hunted);
-    if (i == 0 || weight(result.kind) > weight(ended))
-      ended = result.kind;
-    if (options.json)
-      fmt::print("{}", json_text(run_json(decoded(kept.outcome, decode), kept.folder)));
-    else
-      tell(i, result, kept);
+        tell(i, result, kept);
+      ++i;
+    }
   }
   return exit_code_of(ended);
 }

@@ -1,6 +1,11 @@
 #include "harness/cli/session.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
 
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
@@ -48,6 +53,30 @@ KernelSpec kernel_spec(const Job& job) {
 }
 
 fs::path backend_cache() { return base::cache_home() / "backend"; }
+
+namespace {
+
+// Bytes that can be had without swapping (Documentation/filesystems/proc.rst, meminfo); nothing
+// where the kernel does not say.
+std::optional<std::uint64_t> available_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string key;
+  for (std::uint64_t kib = 0; in >> key >> kib; in.ignore(80, '\n'))
+    if (key == "MemAvailable:")
+      return kib << 10;
+  return std::nullopt;
+}
+
+} // namespace
+
+// A guest that boots or hangs waits more than it computes: one a CPU, whatever it has itself.
+unsigned guests_at_once(const Common& common, const Job& job) {
+  if (common.jobs != 0)
+    return common.jobs;
+  const std::uint64_t cpus = std::max(1u, std::thread::hardware_concurrency());
+  const std::uint64_t fit = available_memory().value_or(cpus * job.memory) / job.memory;
+  return static_cast<unsigned>(std::clamp<std::uint64_t>(fit, 1, cpus));
+}
 
 std::unique_ptr<Backend> open_backend(const Job& job, const base::Warden& warden) {
   return make_backend(job.backend, warden.folder(), backend_cache());

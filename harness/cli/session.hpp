@@ -24,6 +24,9 @@ KernelSpec kernel_spec(const Job& job);
 // Where backends keep what they learn about this machine.
 std::filesystem::path backend_cache();
 
+// How many guests at once: what -j says, else one a CPU, as far as there is memory for them.
+unsigned guests_at_once(const Common& common, const Job& job);
+
 std::unique_ptr<Backend> open_backend(const Job& job, const base::Warden& warden);
 
 } // namespace harness::cli

@@ -51,6 +51,10 @@ std::optional<std::size_t> KernelImage::size_of(std::string_view type) const {
   return types_ ? types_->size_of(type) : std::nullopt;
 }
 
+bool KernelImage::defines_beside(std::string_view known, std::string_view name) const {
+  return types_ && types_->defines_beside(known, name);
+}
+
 std::optional<std::int64_t> KernelImage::enumerator(std::string_view name) const {
   return types_ ? types_->enumerator(name) : std::nullopt;
 }

@@ -36,6 +36,7 @@ class KernelImage {
   // As Types has them.
   std::optional<Member> member(std::string_view type, std::string_view path) const;
   std::optional<std::size_t> size_of(std::string_view type) const;
+  bool defines_beside(std::string_view known, std::string_view name) const;
   std::optional<std::int64_t> enumerator(std::string_view name) const;
 
  private:

@@ -318,4 +318,19 @@ std::optional<std::int64_t> Types::enumerator(std::string_view name) const {
   return {};
 }
 
+bool Types::defines_beside(std::string_view known, std::string_view name) const {
+  const std::optional<std::uint64_t> address = state_->file.symbols().find(known, 0);
+  Dwarf_Die unit;
+  if (!address || !state_->is_shared_name(name) ||
+      !dwarf_addrdie(state_->file.dwarf(), *address, &unit))
+    return false;
+  Dwarf_Die die;
+  for (int state = dwarf_child(&unit, &die); state == 0; state = dwarf_siblingof(&die, &die)) {
+    const char* its_name = dwarf_tag(&die) == DW_TAG_subprogram ? dwarf_diename(&die) : nullptr;
+    if (its_name && name == its_name)
+      return true;
+  }
+  return false;
+}
+
 } // namespace harness

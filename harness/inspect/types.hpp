@@ -40,6 +40,9 @@ class Types {
   std::optional<Member> member(std::string_view type, std::string_view path) const;
   // Bytes.
   std::optional<std::size_t> size_of(std::string_view type) const;
+  // Whether the unit that defines function `known` also defines function `name`, even where no code
+  // of its own is left of it.
+  bool defines_beside(std::string_view known, std::string_view name) const;
   // The value of an enumerator, of whichever enumeration.
   std::optional<std::int64_t> enumerator(std::string_view name) const;
 

@@ -39,9 +39,11 @@ std::string summary(const Job& job, const Image& image, const Outcome& outcome) 
 
 } // namespace
 
-Runner::Runner(const Job& job, Backend& backend, const fs::path& session, const fs::path& state)
+Runner::Runner(const Job& job, Backend& backend, const fs::path& session, const fs::path& state,
+               bool fresh_boot)
     : job_(job), backend_(backend), session_(session), state_(state),
-      initramfs_(session / "initramfs.cpio") {
+      initramfs_(session / "initramfs.cpio"),
+      clones_(backend.capabilities().clones && !fresh_boot) {
   std::vector<ExtraFile> files;
   for (const Module& module : find_modules(job.modules, job.modules_dir, session / "modules")) {
     files.push_back({module.file, "/modules/" + module.name + ".ko"});
@@ -69,14 +71,41 @@ RunSpec Runner::spec_of(const Image& image, unsigned count) const {
   return spec;
 }
 
-KeptRun Runner::run(const Image& image, const std::function<void(const std::string&)>& on_event) {
+// A boot that ends before the program is not kept: the next run tries again.
+Runner::Preparation Runner::prepared_for(const Image& image, const RunSpec& spec,
+                                         const OnEvent& on_event) {
+  const fs::path& kernel = image.vmlinux.empty() ? image.bzimage : image.vmlinux;
+  const std::lock_guard lock(preparing_);
+  if (prepared_ && prepared_of_ == kernel)
+    return prepared_;
+  prepared_.reset();
+  std::variant<Prepared, Outcome> made = prepare_run(backend_, spec, on_event);
+  if (auto* outcome = std::get_if<Outcome>(&made))
+    return std::move(*outcome);
+  prepared_ = std::make_shared<const Prepared>(std::move(std::get<Prepared>(made)));
+  prepared_of_ = kernel;
+  return prepared_;
+}
+
+Outcome Runner::watch(const Image& image, unsigned count, const OnEvent& on_event) {
+  const RunSpec spec = spec_of(image, count);
+  if (!clones_)
+    return watch_run(backend_, spec, on_event);
+  Preparation prepared = prepared_for(image, spec, on_event);
+  if (auto* outcome = std::get_if<Outcome>(&prepared))
+    return std::move(*outcome);
+  return watch_clone(backend_, *std::get<std::shared_ptr<const Prepared>>(prepared), spec,
+                     on_event);
+}
+
+KeptRun Runner::run(const Image& image, const OnEvent& on_event) {
   unsigned count = 0;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     count = ++count_;
   }
   KeptRun run;
-  run.outcome = watch_run(backend_, spec_of(image, count), on_event);
+  run.outcome = watch(image, count, on_event);
   run.folder = state_ / "runs" / run_id(count);
   base::write_file(run.folder / "console", run.outcome.console);
   base::write_file(run.folder / "summary", summary(job_, image, run.outcome));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "harness/backend/backend.hpp"
@@ -31,21 +32,28 @@ struct KeptRun {
 class Runner {
  public:
   // session: base::Warden's folder; state: base::state_home(). The backend outlives the runner.
+  // fresh_boot: a boot for each run, also where the backend has clones.
   Runner(const Job& job, Backend& backend, const std::filesystem::path& session,
-         const std::filesystem::path& state);
+         const std::filesystem::path& state, bool fresh_boot = false);
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
   ~Runner();
 
-  // Boots the image, replays the program, keeps what came. May be called from several threads.
-  // Throws base::Interrupted, base::SysError where the state folder cannot be written.
-  KeptRun run(const Image& image, const std::function<void(const std::string&)>& on_event = {});
+  // Replays the program in a guest of the image, and keeps what came. The guest is booted, or
+  // cloned from one that was, once for all runs of an image that follow each other. May be called
+  // from several threads. Throws base::Interrupted, base::SysError where the state folder cannot be
+  // written.
+  KeptRun run(const Image& image, const OnEvent& on_event = {});
 
   // A report of a run of that image. May be called from several threads.
   DecodedReport decode(const Image& image, const CrashReport& report);
 
  private:
+  using Preparation = std::variant<std::shared_ptr<const Prepared>, Outcome>;
+
   RunSpec spec_of(const Image& image, unsigned count) const;
+  Outcome watch(const Image& image, unsigned count, const OnEvent& on_event);
+  Preparation prepared_for(const Image& image, const RunSpec& spec, const OnEvent& on_event);
 
   const Job& job_;
   Backend& backend_;
@@ -55,6 +63,10 @@ class Runner {
   std::vector<std::string> modules_; // names, in loading order
   std::mutex mutex_;                 // guards count_, decoder_ and its key
   unsigned count_ = 0;
+  bool clones_;
+  std::mutex preparing_; // guards the next two; held while a guest boots for them
+  std::shared_ptr<const Prepared> prepared_;
+  std::filesystem::path prepared_of_;
   std::unique_ptr<Decoder> decoder_; // of the last vmlinux asked for
   std::filesystem::path decoded_;
 };

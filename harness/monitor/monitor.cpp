@@ -1,5 +1,8 @@
 #include "harness/monitor/monitor.hpp"
 
+#include <cerrno>
+#include <sys/random.h>
+
 #include "harness/monitor/watch.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/log.hpp"
@@ -27,24 +30,22 @@ void nudge(Guest& guest, bool nmi) {
   }
 }
 
-} // namespace
+// What a guest of the backend does goes to the watch, and back, until it has ended.
+void follow(Guest& guest, Watch& watch, const Backend& backend) {
+  while (!watch.ended()) {
+    const GuestOutput output = guest.poll(watch.patience(now()));
+    base::check_stop();
+    watch.step(output, now());
+    if (const std::string message = watch.take_message(); !message.empty())
+      guest.send(message);
+    nudge(guest, watch.take_nmi() && backend.capabilities().nmi);
+  }
+}
 
-Outcome watch_run(Backend& backend, const RunSpec& spec,
-                  const std::function<void(const std::string&)>& on_event) {
-  const TimePoint start = now();
+// The outcome of the work, or of the backend's failure in it.
+template<class Work> auto guarded(const Work& work) -> decltype(work()) {
   try {
-    const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
-    Watch watch(spec, backend.capabilities().slowdown, start, on_event);
-    while (!watch.ended()) {
-      const GuestOutput output = guest->poll(watch.patience(now()));
-      base::check_stop();
-      watch.step(output, now());
-      if (const std::string message = watch.take_message(); !message.empty())
-        guest->send(message);
-      nudge(*guest, watch.take_nmi() && backend.capabilities().nmi);
-    }
-    guest->stop();
-    return watch.finish(now());
+    return work();
   } catch (const base::Interrupted&) {
     throw;
   } catch (const base::UsageError&) {
@@ -52,6 +53,62 @@ Outcome watch_run(Backend& backend, const RunSpec& spec,
   } catch (const base::Error& error) {
     return broken(error.what());
   }
+}
+
+guest::Wake wake_call() {
+  guest::Wake wake;
+  wake.seed.resize(64);
+  if (::getrandom(wake.seed.data(), wake.seed.size(), 0) != static_cast<ssize_t>(wake.seed.size()))
+    throw base::SysError(errno, "getrandom", "");
+  wake.realtime_ns = static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
+  return wake;
+}
+
+} // namespace
+
+Outcome watch_run(Backend& backend, const RunSpec& spec, const OnEvent& on_event) {
+  return guarded([&] {
+    const TimePoint start = now();
+    const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
+    Watch watch(spec, backend.capabilities().slowdown, start, on_event);
+    follow(*guest, watch, backend);
+    guest->stop();
+    return watch.finish(now());
+  });
+}
+
+std::variant<Prepared, Outcome> prepare_run(Backend& backend, const RunSpec& spec,
+                                            const OnEvent& on_event) {
+  return guarded([&]() -> std::variant<Prepared, Outcome> {
+    const TimePoint start = now();
+    const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
+    Watch watch(spec, backend.capabilities().slowdown, start, on_event, Watch::Goal::armed);
+    follow(*guest, watch, backend);
+    if (!watch.armed()) {
+      guest->stop();
+      return watch.finish(now());
+    }
+    Prepared prepared;
+    prepared.snapshot = guest->snapshot();
+    const Outcome boot = watch.finish(now());
+    prepared.console = boot.console;
+    prepared.kernel_release = boot.kernel_release;
+    prepared.boot_seconds = boot.boot_seconds;
+    return prepared;
+  });
+}
+
+Outcome watch_clone(Backend& backend, const Prepared& prepared, const RunSpec& spec,
+                    const OnEvent& on_event) {
+  return guarded([&] {
+    const TimePoint start = now();
+    const std::unique_ptr<Guest> guest = backend.clone(prepared.snapshot);
+    Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared, wake_call());
+    follow(*guest, watch, backend);
+    guest->stop();
+    return watch.finish(now());
+  });
 }
 
 } // namespace harness

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "guest/wire.hpp"
@@ -30,11 +32,29 @@ struct RunSpec {
   RunLimits limits;
 };
 
+using OnEvent = std::function<void(const std::string&)>; // may be empty
+
+// A guest in which the program is ready to start, as a snapshot.
+struct Prepared {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::string console; // of the boot
+  std::string kernel_release;
+  double boot_seconds = 0;
+};
+
+// Boots, sets up, hands over the program and takes a snapshot before it starts. Where the run ends
+// before that (it does not boot, lacks a device): its outcome. Throws as watch_run.
+std::variant<Prepared, Outcome> prepare_run(Backend& backend, const RunSpec& spec,
+                                            const OnEvent& on_event = {});
+
+// A run that starts from there; spec as given to prepare_run. Otherwise as watch_run.
+Outcome watch_clone(Backend& backend, const Prepared& prepared, const RunSpec& spec,
+                    const OnEvent& on_event = {});
+
 // Boots, talks to the agent, watches console and channel, stops the guest. Never throws for what a
 // guest does; failures of the backend become OutcomeKind::infrastructure. Throws base::Interrupted,
 // and base::UsageError for a kernel that this backend cannot boot. on_event, where set, is told of
 // the stages ("booted 6.1.0 in 1.3 s", "step 4 ...").
-Outcome watch_run(Backend& backend, const RunSpec& spec,
-                  const std::function<void(const std::string&)>& on_event = {});
+Outcome watch_run(Backend& backend, const RunSpec& spec, const OnEvent& on_event = {});
 
 } // namespace harness

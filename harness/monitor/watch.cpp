@@ -13,8 +13,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds quiet{150};        // a report is complete when nothing came for so long
-constexpr milliseconds preparing{10'000}; // modules, sysctls, upload of the program
+constexpr milliseconds quiet{150};          // a report is complete when nothing came for so long,
+constexpr milliseconds quiet_when_done{30}; // or for so long after the program was done as well
+constexpr milliseconds preparing{10'000};   // modules, sysctls, upload of the program
 constexpr milliseconds dump_limit{4'000};
 constexpr std::size_t max_steps_kept = 65'536;
 
@@ -25,10 +26,20 @@ double seconds_between(TimePoint from, TimePoint to) {
 } // namespace
 
 Watch::Watch(const RunSpec& spec, double slowdown, TimePoint start,
-             std::function<void(const std::string&)> on_event)
-    : spec_(spec), slowdown_(std::max(1.0, slowdown)), on_event_(std::move(on_event)),
+             std::function<void(const std::string&)> on_event, Goal goal)
+    : spec_(spec), slowdown_(std::max(1.0, slowdown)), goal_(goal), on_event_(std::move(on_event)),
       start_(start), last_frame_(start), last_sign_(start) {
   enter(Phase::booting, start, spec.limits.boot);
+}
+
+Watch::Watch(const RunSpec& spec, double slowdown, TimePoint start,
+             std::function<void(const std::string&)> on_event, const Prepared& prepared,
+             const guest::Wake& wake)
+    : Watch(spec, slowdown, start, std::move(on_event)) {
+  outcome_.kernel_release = prepared.kernel_release;
+  console_.append(prepared.console);
+  message_ = guest::encode(wake);
+  enter(Phase::preparing, start, preparing);
 }
 
 Watch::Milliseconds Watch::scaled(Milliseconds limit) const {
@@ -106,9 +117,17 @@ void Watch::on_frame(const guest::Frame& frame, TimePoint now) {
     if (const auto begin = guest::decode_begin(frame.payload))
       under_way_[begin->thread % 256] = begin->index;
     break;
-  case FrameType::step:
-    if (const auto step = guest::decode_step(frame.payload))
-      on_step(*step, now);
+  case FrameType::armed:
+    armed_ = goal_ == Goal::armed;
+    if (armed_)
+      phase_ = Phase::ended;
+    break;
+  case FrameType::awake:
+    outcome_.boot_seconds = seconds_between(start_, now);
+    break;
+  case FrameType::steps:
+    if (const auto steps = guest::decode_steps(frame.payload))
+      on_steps(*steps, now);
     break;
   case FrameType::done:
     if (const auto done = guest::decode_done(frame.payload))
@@ -132,6 +151,7 @@ void Watch::on_hello(const guest::Hello& hello, TimePoint now) {
   tell(fmt::format("booted {} in {:.1f} s", outcome_.kernel_release, outcome_.boot_seconds));
   guest::Setup setup = spec_.setup;
   setup.deadline_ms = static_cast<std::uint32_t>(scaled(spec_.limits.program).count());
+  setup.hold = goal_ == Goal::armed;
   message_ += guest::encode(setup);
   message_ += guest::encode(guest::Frame{guest::FrameType::program, spec_.program});
   if (phase_ == Phase::booting)
@@ -140,15 +160,17 @@ void Watch::on_hello(const guest::Hello& hello, TimePoint now) {
     before_tail_ = Phase::preparing;
 }
 
-void Watch::on_step(const guest::Step& step, TimePoint now) {
+void Watch::on_steps(const std::vector<guest::Step>& steps, TimePoint now) {
   last_sign_ = now;
-  under_way_.erase(step.thread % 256);
-  if (outcome_.steps.size() < max_steps_kept)
-    outcome_.steps.push_back({step.index, step.thread, step.result, step.error, step.expected});
-  if (!step.expected && unexpected_.empty())
-    unexpected_ = fmt::format("{}: {}", step_name(step.index),
-                              step.error != 0 ? std::strerror(step.error)
-                                              : fmt::format("unexpected result {}", step.result));
+  for (const guest::Step& step : steps) {
+    under_way_.erase(step.thread % 256);
+    if (outcome_.steps.size() < max_steps_kept)
+      outcome_.steps.push_back({step.index, step.thread, step.result, step.error, step.expected});
+    if (!step.expected && unexpected_.empty())
+      unexpected_ = fmt::format("{}: {}", step_name(step.index),
+                                step.error != 0 ? std::strerror(step.error)
+                                                : fmt::format("unexpected result {}", step.result));
+  }
 }
 
 void Watch::on_done(const guest::Done& done, TimePoint now) {
@@ -175,9 +197,13 @@ void Watch::on_guest_end(const GuestOutput& output) {
 
 bool Watch::talking() const { return phase_ == Phase::preparing || phase_ == Phase::running; }
 
+// What the program's own task prints is printed before it is done.
+Watch::Milliseconds Watch::quiet_window() const {
+  return scaled(phase_ == Phase::tail && done_ ? quiet_when_done : quiet);
+}
+
 void Watch::on_time(TimePoint now) {
-  const Milliseconds window = scaled(quiet);
-  const bool still = now - last_sign_ >= window;
+  const bool still = now - last_sign_ >= quiet_window();
   if (phase_ == Phase::tail && still)
     return end_tail(now);
   if (phase_ == Phase::dumping && still && !nmi_ && now + scaled(dump_limit / 2) >= deadline_)
@@ -251,7 +277,7 @@ void Watch::end_clean() {
 std::chrono::milliseconds Watch::patience(TimePoint now) const {
   TimePoint next = deadline_;
   if (phase_ == Phase::tail || phase_ == Phase::dumping)
-    next = std::min(next, last_sign_ + scaled(quiet));
+    next = std::min(next, last_sign_ + quiet_window());
   if (talking())
     next = std::min(next, last_frame_ + scaled(spec_.limits.silence));
   const auto left = std::chrono::ceil<Milliseconds>(next - now);

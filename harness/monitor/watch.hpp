@@ -22,14 +22,24 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 class Watch {
  public:
-  // spec is borrowed.
+  enum class Goal : std::uint8_t {
+    verdict, // the whole run
+    armed,   // until the program is ready to start; see armed()
+  };
+  // A boot. spec is borrowed.
   Watch(const RunSpec& spec, double slowdown, TimePoint start,
-        std::function<void(const std::string&)> on_event);
+        std::function<void(const std::string&)> on_event, Goal goal = Goal::verdict);
+  // A clone, with what it was cloned from, borrowed for the call.
+  Watch(const RunSpec& spec, double slowdown, TimePoint start,
+        std::function<void(const std::string&)> on_event, const Prepared& prepared,
+        const guest::Wake& wake);
 
   // What came from the guest since the last call (perhaps nothing), and the time now.
   void step(const GuestOutput& output, TimePoint now);
 
   bool ended() const { return phase_ == Phase::ended; }
+  // Ended because the program is ready to start: there is no outcome yet.
+  bool armed() const { return armed_; }
   // How long nothing needs to be done if nothing comes.
   std::chrono::milliseconds patience(TimePoint now) const;
   // Bytes for the agent; once.
@@ -52,12 +62,13 @@ class Watch {
   using Milliseconds = std::chrono::milliseconds;
 
   Milliseconds scaled(Milliseconds limit) const;
+  Milliseconds quiet_window() const;
   void enter(Phase phase, TimePoint now, Milliseconds limit);
   void end(OutcomeKind kind, const std::string& detail);
   void on_console(std::string_view bytes, TimePoint now);
   void on_frame(const guest::Frame& frame, TimePoint now);
   void on_hello(const guest::Hello& hello, TimePoint now);
-  void on_step(const guest::Step& step, TimePoint now);
+  void on_steps(const std::vector<guest::Step>& steps, TimePoint now);
   void on_done(const guest::Done& done, TimePoint now);
   void on_guest_end(const GuestOutput& output);
   void on_time(TimePoint now);
@@ -72,6 +83,8 @@ class Watch {
 
   const RunSpec& spec_;
   double slowdown_;
+  Goal goal_ = Goal::verdict;
+  bool armed_ = false;
   std::function<void(const std::string&)> on_event_;
 
   Phase phase_ = Phase::booting;

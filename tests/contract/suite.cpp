@@ -300,6 +300,35 @@ TEST_CASE("four at once, each from its own thread") {
   }
 }
 
+TEST_CASE("clones go on where the snapshot was taken, each for itself, and so does the guest") {
+  if (!contract::backend().capabilities().clones) {
+    const auto guest = start("unclonable", "silent");
+    CHECK_THROWS_AS(guest->snapshot(), base::Error);
+    return;
+  }
+  const auto guest = start("cloned", "echo");
+  Heard heard = hear_until(*guest, ready);
+  REQUIRE(ready(heard));
+  const auto snapshot = guest->snapshot();
+  const auto echoes = [](harness::Guest& of, const std::string& word) {
+    Heard said;
+    of.send(word);
+    hear(of, said, [&](const Heard& h) { return h.channel.size() >= word.size(); });
+    CHECK(said.channel == word);
+  };
+  echoes(*guest, "the guest itself");
+  // The second round's machines are those that the first gave back.
+  for (int round = 0; round < 2; ++round) {
+    const auto one = contract::backend().clone(snapshot);
+    const auto other = contract::backend().clone(snapshot);
+    echoes(*other, "the other clone");
+    echoes(*one, "one clone");
+  }
+  guest->stop();
+  echoes(*contract::backend().clone(snapshot), "a clone that outlives it");
+  CHECK_THROWS_AS(guest->snapshot(), base::Error);
+}
+
 TEST_CASE("a kernel that is not there is an error at boot") {
   harness::BootSpec spec = spec_of("none", "silent");
   spec.vmlinux = contract::session() / "no-such-vmlinux";

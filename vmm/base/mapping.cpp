@@ -32,11 +32,23 @@ Mapping Mapping::anonymous(std::size_t size, const std::string& object) {
   return {start + before, size};
 }
 
-Mapping Mapping::shared(const Fd& fd, std::size_t size, const std::string& object) {
-  void* given = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+namespace {
+
+void* map(const Fd& fd, std::size_t size, int flags, const std::string& object) {
+  void* given = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd.get(), 0);
   if (given == MAP_FAILED)
     throw SysError(errno, "mmap", object);
-  return {given, size};
+  return given;
+}
+
+} // namespace
+
+Mapping Mapping::shared(const Fd& fd, std::size_t size, const std::string& object) {
+  return {map(fd, size, MAP_SHARED, object), size};
+}
+
+Mapping Mapping::copy_on_write(const Fd& fd, std::size_t size, const std::string& object) {
+  return {map(fd, size, MAP_PRIVATE | MAP_NORESERVE, object), size};
 }
 
 Mapping::Mapping(Mapping&& other) noexcept

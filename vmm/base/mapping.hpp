@@ -19,6 +19,8 @@ class Mapping {
   static Mapping anonymous(std::size_t size, const std::string& object);
   // What a descriptor maps from offset 0, shared with it. Throws SysError.
   static Mapping shared(const Fd& fd, std::size_t size, const std::string& object);
+  // Likewise, but what is written stays in this process: a page is copied when it is first written.
+  static Mapping copy_on_write(const Fd& fd, std::size_t size, const std::string& object);
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
   Mapping(const Mapping&) = delete;

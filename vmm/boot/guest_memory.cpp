@@ -26,11 +26,18 @@ GuestMemory::Region GuestMemory::high() const {
   return {memory_above_hole, {mapping_.data() + below, mapping_.size() - below}};
 }
 
-std::span<std::uint8_t> GuestMemory::at(std::uint64_t address, std::uint64_t length) const {
+std::span<std::uint8_t> GuestMemory::find(std::uint64_t address, std::uint64_t length) const {
   for (const Region& region : {low(), high()})
     if (address >= region.address && address - region.address <= region.host.size() &&
         length <= region.host.size() - (address - region.address))
       return region.host.subspan(address - region.address, length);
+  return {};
+}
+
+std::span<std::uint8_t> GuestMemory::at(std::uint64_t address, std::uint64_t length) const {
+  const std::span<std::uint8_t> found = find(address, length);
+  if (found.data() != nullptr)
+    return found;
   throw base::Error(fmt::format("guest-physical {:#x}, {} bytes, is outside the guest's {} MiB",
                                 address, length, size() >> 20));
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "vmm/base/mapping.hpp"
 
@@ -25,8 +26,12 @@ class GuestMemory {
 
   // size: bytes, rounded up to a page; zeroed. Throws base::SysError.
   explicit GuestMemory(std::uint64_t size);
+  // What the mapping holds; a whole number of pages.
+  explicit GuestMemory(base::Mapping mapping) : mapping_(std::move(mapping)) {}
 
   std::uint64_t size() const { return mapping_.size(); }
+  // All of it: low, then high.
+  std::span<std::uint8_t> all() const { return {mapping_.data(), mapping_.size()}; }
   // Below 4 GiB, from 0 on; where the kernel, its tables and the initramfs go.
   Region low() const;
   // At 4 GiB; empty where all of it fits below the hole.
@@ -35,6 +40,8 @@ class GuestMemory {
   // Host memory for [address, address + length). Throws base::Error where that is not memory of the
   // guest, all of it in one region.
   std::span<std::uint8_t> at(std::uint64_t address, std::uint64_t length) const;
+  // Likewise; empty where at() throws.
+  std::span<std::uint8_t> find(std::uint64_t address, std::uint64_t length) const;
   // Throw as at().
   void write(std::uint64_t address, std::string_view bytes) const;
   template<class T> void put(std::uint64_t address, const T& value) const {
@@ -42,7 +49,7 @@ class GuestMemory {
   }
 
  private:
-  base::Mapping mapping_; // low, then high
+  base::Mapping mapping_;
 };
 
 } // namespace vmm

@@ -8,20 +8,22 @@ std::uint8_t bcd(int value) { return static_cast<std::uint8_t>(value / 10 << 4 |
 
 } // namespace
 
-std::uint8_t Clock::read(std::uint16_t offset) { return offset == 0 ? index_ : read_register(); }
+std::uint8_t Clock::read(std::uint16_t offset) {
+  return offset == 0 ? state_.index : read_register();
+}
 
 void Clock::write(std::uint16_t offset, std::uint8_t value) {
   if (offset == 0)
-    index_ = value & 0x7f; // bit 7 masks NMI
+    state_.index = value & 0x7f; // bit 7 masks NMI
   else
-    memory_[index_] = value;
+    state_.memory[state_.index] = value;
 }
 
 std::uint8_t Clock::read_register() const {
   const std::time_t now = now_();
   std::tm time{};
   ::gmtime_r(&now, &time);
-  switch (index_) {
+  switch (state_.index) {
   case 0x0:
     return bcd(time.tm_sec);
   case 0x2:
@@ -47,7 +49,7 @@ std::uint8_t Clock::read_register() const {
   case 0xd:
     return 0x80; // the battery is good
   default:
-    return memory_[index_];
+    return state_.memory[state_.index];
   }
 }
 

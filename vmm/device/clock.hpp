@@ -14,17 +14,23 @@ namespace vmm {
 // make some kernels wait for ever, others for seconds.
 class Clock : public Device {
  public:
+  struct State {
+    std::uint8_t index = 0;
+    std::array<std::uint8_t, 128> memory{};
+  };
+
   // now: seconds since 1970.
   explicit Clock(std::function<std::time_t()> now) : now_(std::move(now)) {}
   std::uint8_t read(std::uint16_t offset) override;
   void write(std::uint16_t offset, std::uint8_t value) override;
+  const State& save() const { return state_; }
+  void restore(const State& state) { state_ = state; }
 
  private:
   std::uint8_t read_register() const;
 
   std::function<std::time_t()> now_;
-  std::uint8_t index_ = 0;
-  std::array<std::uint8_t, 128> memory_{};
+  State state_;
 };
 
 } // namespace vmm

@@ -22,8 +22,8 @@ std::uint16_t with_byte(std::uint16_t value, unsigned byte, std::uint8_t to) {
 
 std::uint8_t PowerControl::read(std::uint16_t offset) {
   if (offset >= control_at)
-    return byte_of(control_, offset - control_at);
-  return offset >= enable_at ? byte_of(enable_, offset - enable_at) : 0;
+    return byte_of(state_.control, offset - control_at);
+  return offset >= enable_at ? byte_of(state_.enable, offset - enable_at) : 0;
 }
 
 void PowerControl::write(std::uint16_t offset, std::uint8_t value) {
@@ -31,11 +31,11 @@ void PowerControl::write(std::uint16_t offset, std::uint8_t value) {
   if (offset < enable_at)
     return; // status: written to acknowledge what never came
   if (offset < control_at) {
-    enable_ = with_byte(enable_, offset - enable_at, value);
+    state_.enable = with_byte(state_.enable, offset - enable_at, value);
     return;
   }
-  const std::uint16_t control = with_byte(control_, offset - control_at, value);
-  control_ = (control & static_cast<std::uint16_t>(~sleep_enable)) | 1;
+  const std::uint16_t control = with_byte(state_.control, offset - control_at, value);
+  state_.control = (control & static_cast<std::uint16_t>(~sleep_enable)) | 1;
   if ((control & sleep_enable) != 0 && (control >> 10 & 7) == sleep_type_off)
     ask_(MachineRequest::power_off);
 }

@@ -13,14 +13,20 @@ using Ask = std::function<void(MachineRequest)>;
 // Nothing ever happens to it; a sleep with type S5 is power off.
 class PowerControl : public Device {
  public:
+  struct State {
+    std::uint16_t enable = 0;
+    std::uint16_t control = 1; // SCI_EN: ACPI is on
+  };
+
   explicit PowerControl(Ask ask) : ask_(std::move(ask)) {}
   std::uint8_t read(std::uint16_t offset) override;
   void write(std::uint16_t offset, std::uint8_t value) override;
+  const State& save() const { return state_; }
+  void restore(const State& state) { state_ = state; }
 
  private:
   Ask ask_;
-  std::uint16_t enable_ = 0;
-  std::uint16_t control_ = 1; // SCI_EN: ACPI is on
+  State state_;
 };
 
 // Port 0x64 of a machine without a keyboard. Its status is "output full, input empty": a kernel

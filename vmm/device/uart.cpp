@@ -40,39 +40,39 @@ constexpr std::size_t fifo_size = 64;
 } // namespace
 
 std::uint8_t Uart::read(std::uint16_t offset) {
-  const bool divisor = (line_control_ & divisor_access) != 0;
+  const bool divisor = (r_.line_control & divisor_access) != 0;
   switch (offset) {
   case data:
-    return divisor ? static_cast<std::uint8_t>(divisor_) : read_data();
+    return divisor ? static_cast<std::uint8_t>(r_.divisor) : read_data();
   case interrupt_enable:
-    return divisor ? static_cast<std::uint8_t>(divisor_ >> 8) : interrupts_;
+    return divisor ? static_cast<std::uint8_t>(r_.divisor >> 8) : r_.interrupts;
   case interrupt_identity:
     return identify();
   case line_control:
-    return line_control_;
+    return r_.line_control;
   case modem_control:
-    return modem_control_;
+    return r_.modem_control;
   case line_status_at:
     return line_status();
   case modem_status_at:
     return modem_status();
   default:
-    return scratch_;
+    return r_.scratch;
   }
 }
 
 void Uart::write(std::uint16_t offset, std::uint8_t value) {
-  const bool divisor = (line_control_ & divisor_access) != 0;
+  const bool divisor = (r_.line_control & divisor_access) != 0;
   switch (offset) {
   case data:
     if (divisor)
-      divisor_ = static_cast<std::uint16_t>((divisor_ & 0xff00) | value);
+      r_.divisor = static_cast<std::uint16_t>((r_.divisor & 0xff00) | value);
     else
       write_data(value);
     break;
   case interrupt_enable:
     if (divisor)
-      divisor_ = static_cast<std::uint16_t>((divisor_ & 0x00ff) | value << 8);
+      r_.divisor = static_cast<std::uint16_t>((r_.divisor & 0x00ff) | value << 8);
     else
       write_interrupts(value);
     break;
@@ -80,16 +80,16 @@ void Uart::write(std::uint16_t offset, std::uint8_t value) {
     write_fifo_control(value);
     break;
   case line_control:
-    line_control_ = value;
+    r_.line_control = value;
     break;
   case modem_control:
-    modem_control_ = value & control_all;
+    r_.modem_control = value & control_all;
     break;
   case line_status_at:
   case modem_status_at:
     break;
   default:
-    scratch_ = value;
+    r_.scratch = value;
   }
 }
 
@@ -105,7 +105,7 @@ void Uart::receive(std::string_view bytes) {
 
 // From empty: the line was low and rises now, which is what an edge-triggered interrupt needs.
 void Uart::refill() {
-  fifo_level_ = std::min(fifo_size, input_.size() - taken_);
+  r_.fifo_level = std::min(fifo_size, input_.size() - taken_);
   update_line();
 }
 
@@ -113,21 +113,21 @@ std::uint8_t Uart::read_data() {
   if (!has_input())
     return 0;
   const auto byte = static_cast<std::uint8_t>(input_[taken_++]);
-  --fifo_level_;
+  --r_.fifo_level;
   update_line();
   return byte;
 }
 
 std::uint8_t Uart::identify() {
-  const std::uint8_t fifo = fifo_ ? identity_fifo : 0;
-  if (has_input() && (interrupts_ & enable_receive) != 0)
+  const std::uint8_t fifo = r_.fifo ? identity_fifo : 0;
+  if (has_input() && (r_.interrupts & enable_receive) != 0)
     return fifo | identity_receive;
-  if (!transmit_pending_) {
+  if (!r_.transmit_pending) {
     if (!has_input())
       refill(); // the handler is about to leave
     return fifo | identity_none;
   }
-  transmit_pending_ = false; // reading it is the acknowledgement
+  r_.transmit_pending = false; // reading it is the acknowledgement
   update_line();
   return fifo | identity_transmit;
 }
@@ -135,46 +135,55 @@ std::uint8_t Uart::identify() {
 std::uint8_t Uart::line_status() {
   if (has_input())
     return status_transmit_empty | status_data_ready;
-  if ((interrupts_ & enable_receive) == 0)
+  if ((r_.interrupts & enable_receive) == 0)
     refill(); // for a driver that polls
   return status_transmit_empty;
 }
 
 // In loop mode the outputs are the inputs: drivers look for a port that way.
 std::uint8_t Uart::modem_status() const {
-  if ((modem_control_ & control_loop) == 0)
+  if ((r_.modem_control & control_loop) == 0)
     return status_connected;
-  const unsigned c = modem_control_;
+  const unsigned c = r_.modem_control;
   return static_cast<std::uint8_t>((c & 0x0c) << 4 | (c & 0x02) << 3 | (c & 0x01) << 5);
 }
 
 void Uart::write_data(std::uint8_t value) {
-  if ((modem_control_ & control_loop) != 0)
+  if ((r_.modem_control & control_loop) != 0)
     receive({reinterpret_cast<const char*>(&value), 1});
   else
     sink_(static_cast<char>(value));
-  transmit_pending_ = (interrupts_ & enable_transmit) != 0;
+  r_.transmit_pending = (r_.interrupts & enable_transmit) != 0;
   update_line();
 }
 
 void Uart::write_interrupts(std::uint8_t value) {
   const bool wanted = (value & enable_transmit) != 0;
-  const bool had = (interrupts_ & enable_transmit) != 0;
-  interrupts_ = value & enable_all;
+  const bool had = (r_.interrupts & enable_transmit) != 0;
+  r_.interrupts = value & enable_all;
   // The transmitter is always empty: asking for the interrupt raises it.
-  transmit_pending_ = wanted && (transmit_pending_ || !had);
+  r_.transmit_pending = wanted && (r_.transmit_pending || !had);
   update_line();
 }
 
 // Clearing the receive FIFO is not done: a driver does it when it opens the port, and what was sent
 // before would be lost.
-void Uart::write_fifo_control(std::uint8_t value) { fifo_ = (value & fifo_enable) != 0; }
+void Uart::write_fifo_control(std::uint8_t value) { r_.fifo = (value & fifo_enable) != 0; }
+
+Uart::State Uart::save() const { return {r_, input_.substr(taken_)}; }
+
+void Uart::restore(const State& state) {
+  r_ = state.registers;
+  input_ = state.input;
+  taken_ = 0;
+  line_(r_.level);
+}
 
 void Uart::update_line() {
-  const bool level = transmit_pending_ || (has_input() && (interrupts_ & enable_receive) != 0);
-  if (level == level_)
+  const bool level = r_.transmit_pending || (has_input() && (r_.interrupts & enable_receive) != 0);
+  if (level == r_.level)
     return;
-  level_ = level;
+  r_.level = level;
   line_(level);
 }
 

@@ -1,6 +1,5 @@
 #include "vmm/kvm/vcpu.hpp"
 
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <utility>
@@ -14,15 +13,6 @@ namespace vmm {
 namespace {
 
 constexpr unsigned long set_cpuid2 = _IOW(KVMIO, 0x90, std::uint64_t); // see CpuidTable
-constexpr unsigned long set_msr_list = _IOW(KVMIO, 0x89, std::uint64_t);
-
-// struct kvm_msrs with room; its size in the ioctl's number is that of two u32.
-struct MsrList {
-  std::uint32_t count = 0;
-  std::uint32_t padding = 0;
-  std::array<struct kvm_msr_entry, 32> entries{};
-};
-
 // Local vector table entries in the APIC's page (Intel SDM volume 3A, 10.5.1).
 constexpr std::size_t apic_lvt_lint0 = 0x350;
 constexpr std::size_t apic_lvt_lint1 = 0x360;
@@ -68,13 +58,6 @@ void Vcpu::let_run() {
   std::atomic_ref<std::uint8_t>(page().immediate_exit).store(0, std::memory_order_release);
 }
 
-void Vcpu::complete_exit() {
-  interrupt();
-  if (::ioctl(fd_.get(), KVM_RUN, 0) < 0 && errno != EINTR)
-    throw base::SysError(errno, "KVM_RUN", "/dev/kvm");
-  let_run();
-}
-
 struct kvm_regs Vcpu::regs() const {
   struct kvm_regs regs {};
   KVM_CALL(fd_, KVM_GET_REGS, &regs);
@@ -95,24 +78,18 @@ void Vcpu::set_cpuid(const CpuidTable& table) {
   kvm_call(fd_, set_cpuid2, &table, "KVM_SET_CPUID2");
 }
 
-void Vcpu::set_msrs(const std::vector<Msr>& msrs) {
-  MsrList list;
-  ASSERT(msrs.size() <= list.entries.size());
-  for (const Msr& msr : msrs)
-    list.entries[list.count++] = {msr.index, 0, msr.value};
-  const int set = kvm_call(fd_, set_msr_list, &list, "KVM_SET_MSRS");
-  if (static_cast<std::size_t>(set) < msrs.size())
-    throw base::Error(fmt::format("/dev/kvm: KVM refuses MSR {:#x} = {:#x}",
-                                  msrs[static_cast<std::size_t>(set)].index,
-                                  msrs[static_cast<std::size_t>(set)].value));
-}
-
 void Vcpu::connect_local_interrupts() {
   struct kvm_lapic_state apic {};
   KVM_CALL(fd_, KVM_GET_LAPIC, &apic);
   set_delivery(apic, apic_lvt_lint0, delivery_extint);
   set_delivery(apic, apic_lvt_lint1, delivery_nmi);
   KVM_CALL(fd_, KVM_SET_LAPIC, &apic);
+}
+
+bool Vcpu::halted() const {
+  struct kvm_mp_state state {};
+  KVM_CALL(fd_, KVM_GET_MP_STATE, &state);
+  return state.mp_state != KVM_MP_STATE_RUNNABLE;
 }
 
 void Vcpu::inject_nmi() { KVM_CALL(fd_, KVM_NMI, 0); }

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "vmm/base/fd.hpp"
 #include "vmm/kvm/cpuid.hpp"
+#include "vmm/kvm/state.hpp"
 #include "vmm/kvm/vcpu.hpp"
 
 namespace vmm {
@@ -19,6 +21,9 @@ class Kvm {
   int extension(int capability) const;
   CpuidTable supported_cpuid() const;
   std::size_t run_size() const; // bytes of a vCPU's shared pages
+  // For Vcpu::save.
+  std::size_t xsave_size() const; // bytes
+  std::vector<std::uint32_t> msr_indexes() const;
   const base::Fd& fd() const { return fd_; }
 
  private:
@@ -36,6 +41,10 @@ class Vm {
   // PICs, I/O APIC, a local APIC for each vCPU made after it, and the PIT, all in the kernel.
   void create_interrupt_controllers();
   Vcpu create_vcpu(unsigned index, std::size_t run_size) const;
+  // The interrupt controllers but the vCPUs' own, the PIT, and kvm-clock.
+  VmState save() const;
+  // After the vCPUs' restore(), before any of them runs.
+  void restore(const VmState& state) const;
   // An interrupt line of the I/O APIC and the PICs. Any thread.
   void set_irq(unsigned line, bool level) const;
 

@@ -61,12 +61,15 @@ TEST_CASE("every message comes back as it was sent") {
   CHECK(decode_begin(begin.payload)->thread == 2);
   check_strict(begin.payload, decode_begin);
 
-  const Frame step = only_frame(encode(Step{3, 1, -1, 14, false, 99}));
-  CHECK(decode_step(step.payload)->result == -1);
-  CHECK(decode_step(step.payload)->error == 14);
-  CHECK_FALSE(decode_step(step.payload)->expected);
-  CHECK(decode_step(step.payload)->duration_us == 99);
-  check_strict(step.payload, decode_step);
+  const Frame steps =
+      only_frame(encode(std::vector<Step>{{2, 0, 7, 0, true}, {3, 1, -1, 14, false}}));
+  REQUIRE(decode_steps(steps.payload)->size() == 2);
+  CHECK(decode_steps(steps.payload)->at(0).result == 7);
+  CHECK(decode_steps(steps.payload)->at(1).thread == 1);
+  CHECK(decode_steps(steps.payload)->at(1).result == -1);
+  CHECK(decode_steps(steps.payload)->at(1).error == 14);
+  CHECK_FALSE(decode_steps(steps.payload)->at(1).expected);
+  check_strict(steps.payload, decode_steps);
 
   const Frame done = only_frame(encode(Done{true, 5, "text"}));
   CHECK(decode_done(done.payload)->finished);
@@ -74,11 +77,18 @@ TEST_CASE("every message comes back as it was sent") {
   CHECK(decode_done(done.payload)->text == "text");
   check_strict(done.payload, decode_done);
 
-  const Frame setup = only_frame(encode(Setup{{"tun", "vhost_net"}, {"a.b=1"}, 9000}));
+  const Frame setup = only_frame(encode(Setup{{"tun", "vhost_net"}, {"a.b=1"}, 9000, true}));
   CHECK(decode_setup(setup.payload)->modules == std::vector<std::string>{"tun", "vhost_net"});
   CHECK(decode_setup(setup.payload)->sysctls == std::vector<std::string>{"a.b=1"});
   CHECK(decode_setup(setup.payload)->deadline_ms == 9000);
+  CHECK(decode_setup(setup.payload)->hold);
   check_strict(setup.payload, decode_setup);
+
+  const Frame wake = only_frame(encode(Wake{"random", 1'700'000'000'000'000'000, true}));
+  CHECK(decode_wake(wake.payload)->seed == "random");
+  CHECK(decode_wake(wake.payload)->realtime_ns == 1'700'000'000'000'000'000);
+  CHECK(decode_wake(wake.payload)->quiet);
+  check_strict(wake.payload, decode_wake);
 
   const Frame beat = only_frame(encode_heartbeat(0x0102030405060708));
   CHECK(beat.type == FrameType::heartbeat);
@@ -204,7 +214,7 @@ TEST_CASE("random bytes never give a frame and never pile up") {
       c = static_cast<char>(random());
     static_cast<void>(decode_hello(bytes));
     static_cast<void>(decode_missing(bytes));
-    static_cast<void>(decode_step(bytes));
+    static_cast<void>(decode_steps(bytes));
     static_cast<void>(decode_done(bytes));
     static_cast<void>(decode_setup(bytes));
   }

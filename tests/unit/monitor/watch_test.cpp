@@ -24,7 +24,10 @@ const std::string splat =
 
 // A guest that is told what to say, and a clock that is told the time.
 struct Story {
-  explicit Story(double slowdown = 1) : watch(prepare(spec), slowdown, TimePoint(), {}) {}
+  explicit Story(double slowdown = 1, Watch::Goal goal = Watch::Goal::verdict)
+      : watch(prepare(spec), slowdown, TimePoint(), {}, goal) {}
+  explicit Story(const Prepared& prepared)
+      : watch(prepare(spec), 1, TimePoint(), {}, prepared, guest::Wake{"seed", 1, true}) {}
 
   static const RunSpec& prepare(RunSpec& spec) {
     spec.step_names = {"open /dev/vhost-net", "iotlb update"};
@@ -40,8 +43,8 @@ struct Story {
   Story& started() { return hello().frame(FrameType::ready).frame(FrameType::started); }
   Story& begin(unsigned index) { return frame(guest::encode(guest::Begin{index, 0})); }
   Story& step(unsigned index, bool expected = true) {
-    return frame(
-        guest::encode(guest::Step{index, 0, expected ? 0 : -1, expected ? 0 : 19, expected, 10}));
+    return frame(guest::encode(
+        std::vector<guest::Step>{{index, 0, expected ? 0 : -1, expected ? 0 : 19, expected}}));
   }
   Story& done(bool finished = true, const std::string& text = "") {
     return frame(guest::encode(guest::Done{finished, 0, text}));
@@ -73,6 +76,14 @@ struct Story {
   std::string sent;
   bool nmi = false;
 };
+
+// Of a run that starts from a guest that was prepared.
+Prepared prepared() {
+  Prepared made;
+  made.console = "Linux version 6.1.0\n";
+  made.kernel_release = "6.1.0";
+  return made;
+}
 
 std::vector<FrameType> types(const std::string& bytes) {
   guest::Decoder decoder(guest::max_payload);
@@ -270,4 +281,41 @@ TEST_CASE("the console keeps its beginning and its end") {
   REQUIRE(text.substr(text.size() - 4) == "last");
   REQUIRE(text.find("bytes left out") != std::string::npos);
   REQUIRE(text.size() <= ConsoleBuffer::head_limit + 2 * ConsoleBuffer::tail_limit + 100);
+}
+
+TEST_CASE("a guest is prepared once the agent holds the program ready") {
+  Story story(1, Watch::Goal::armed);
+  story.console("Linux version 6.1.0\n").hello().frame(FrameType::ready);
+  REQUIRE_FALSE(story.watch.ended());
+  story.frame(FrameType::armed);
+  REQUIRE(story.watch.armed());
+  REQUIRE(story.watch.ended());
+  guest::Decoder decoder(guest::max_payload);
+  decoder.feed(story.sent);
+  REQUIRE(guest::decode_setup(decoder.next()->payload)->hold);
+  REQUIRE(story.outcome().kernel_release == "6.1.0");
+}
+
+TEST_CASE("a guest that lacks something is not prepared") {
+  Story story(1, Watch::Goal::armed);
+  story.hello().frame(guest::encode(guest::Missing{"/dev/vhost-net", "CONFIG_VHOST_NET"}));
+  REQUIRE_FALSE(story.watch.armed());
+  REQUIRE(story.outcome().kind == OutcomeKind::not_testable);
+}
+
+TEST_CASE("a clone is woken and goes to its verdict, with the console of its boot") {
+  Story story(prepared());
+  story.frame(FrameType::awake);
+  REQUIRE(types(story.sent) == std::vector<FrameType>{FrameType::wake});
+  story.frame(FrameType::started).console(splat).step(0).done().wait(milliseconds(50));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.title() == "crashed: possible deadlock in lock_all");
+  REQUIRE(outcome.kernel_release == "6.1.0");
+  REQUIRE(outcome.console == "Linux version 6.1.0\n" + splat);
+}
+
+TEST_CASE("a clone that does not wake up hangs") {
+  Story story(prepared());
+  story.wait(milliseconds(20'000), false);
+  REQUIRE(story.outcome().kind == OutcomeKind::hang);
 }

@@ -274,3 +274,22 @@ TEST_CASE("interrupts switched off and on again in the middle find the rest") {
     got += port.handle();
   CHECK((got == all));
 }
+
+TEST_CASE("a saved port goes on in another: registers, line, and what was not read yet") {
+  Port port;
+  port.uart.write(ier, ier_rdi);
+  port.uart.write(scr, 0x5a);
+  port.uart.receive(pattern(100));
+  const auto first = static_cast<char>(port.uart.read(rx));
+  const vmm::Uart::State state = port.uart.save();
+  Port other;
+  other.uart.restore(state);
+  CHECK(other.line());
+  CHECK(other.uart.read(scr) == 0x5a);
+  for (Port* each : {&other, &port}) {
+    std::string got(1, first);
+    while (each->line())
+      got += each->handle();
+    CHECK(got == pattern(100));
+  }
+}

@@ -1,0 +1,120 @@
+// A machine that stands still for a moment: looked at, saved, put back.
+#include "vmm/base/error.hpp"
+#include "vmm/machine.hpp"
+
+namespace vmm {
+
+// A thread that waits for room in the output is let go: who would make room waits here.
+void Machine::pause() {
+  std::unique_lock lock(parking_);
+  pausing_ = true;
+  output_.close();
+  for (const auto& cpu : cpus_)
+    kick(*cpu);
+  parked_changed_.wait(lock, [this] { return parked_ == cpus_.size(); });
+}
+
+void Machine::resume() {
+  {
+    const std::lock_guard lock(parking_);
+    pausing_ = false;
+  }
+  if (!stopping_)
+    output_.open();
+  parked_changed_.notify_all();
+}
+
+// Waits while the machine is paused.
+void Machine::park() {
+  std::unique_lock lock(parking_);
+  if (!pausing_)
+    return;
+  ++parked_;
+  parked_changed_.notify_all();
+  parked_changed_.wait(lock, [this] { return !pausing_; });
+  --parked_;
+}
+
+class Machine::Pause {
+ public:
+  explicit Pause(Machine& machine) : machine_(machine) { machine_.pause(); }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+  ~Pause() { machine_.resume(); }
+
+ private:
+  Machine& machine_;
+};
+
+std::vector<CpuLook> Machine::look() {
+  const Pause pause(*this);
+  std::vector<CpuLook> all;
+  for (const auto& cpu : cpus_)
+    all.push_back({cpu->vcpu.regs(), cpu->vcpu.sregs(), cpu->vcpu.halted()});
+  return all;
+}
+
+DeviceStates Machine::save_devices() {
+  DeviceStates states;
+  bus_.locked([&] { states = {console_.save(), channel_.save(), clock_.save(), power_.save()}; });
+  return states;
+}
+
+std::shared_ptr<const Snapshot> Machine::snapshot() {
+  const Pause pause(*this);
+  if (stopping_)
+    throw base::Error("the guest has ended: no snapshot of it can be taken");
+  const std::size_t xsave_size = kvm_.xsave_size();
+  const std::vector<std::uint32_t> msrs = kvm_.msr_indexes();
+  std::vector<VcpuState> cpus;
+  for (const auto& cpu : cpus_) {
+    cpus.push_back(cpu->vcpu.save(xsave_size, msrs));
+    cpus.back().cpuid = cpu->cpuid;
+  }
+  return std::make_shared<const Snapshot>(
+      Snapshot{MemoryImage(memory_), vm_.save(), std::move(cpus), save_devices()});
+}
+
+// The lines of the devices before the controllers that remember them.
+void Machine::restore(const Snapshot& snapshot) {
+  console_.restore(snapshot.devices.console);
+  channel_.restore(snapshot.devices.channel);
+  clock_.restore(snapshot.devices.clock);
+  power_.restore(snapshot.devices.power);
+  const std::uint64_t tsc = tsc_of(snapshot.cpus.front());
+  for (std::size_t i = 0; i < cpus_.size(); ++i)
+    cpus_[i]->vcpu.restore(snapshot.cpus[i], tsc);
+  vm_.restore(snapshot.vm);
+}
+
+// What an exit left open would otherwise be written into the registers of the next guest.
+void Machine::settle(Cpu& cpu) {
+  constexpr int most_exits = 1000; // of one instruction that is repeated
+  cpu.vcpu.interrupt();
+  int exits = 0;
+  while (cpu.vcpu.run().kind != ExitKind::interrupted)
+    if (++exits == most_exits)
+      throw base::Error("KVM: an exit does not end");
+  cpu.vcpu.let_run();
+  cpu.nmi = false;
+}
+
+void Machine::rewind() {
+  ASSERT(origin_ != nullptr);
+  for (const auto& cpu : cpus_)
+    ASSERT(!cpu->thread.joinable());
+  if (state_ == MachineState::reset || state_ == MachineState::failed)
+    throw base::Error("a guest that died is not put back");
+  for (const auto& cpu : cpus_)
+    settle(*cpu);
+  origin_->memory.put_back(memory_);
+  restore(*origin_);
+  output_.reset();
+  state_ = MachineState::running;
+  reason_.clear();
+  parked_ = 0;
+  started_ = false;
+  stopping_ = false;
+}
+
+} // namespace vmm

@@ -6,6 +6,8 @@ namespace vmm {
 
 // A thread that waits for room in the output is let go: who would make room waits here.
 void Machine::pause() {
+  if (holds_++ > 0)
+    return;
   std::unique_lock lock(parking_);
   pausing_ = true;
   output_.close();
@@ -15,6 +17,8 @@ void Machine::pause() {
 }
 
 void Machine::resume() {
+  if (--holds_ > 0)
+    return;
   {
     const std::lock_guard lock(parking_);
     pausing_ = false;

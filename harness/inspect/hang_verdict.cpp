@@ -152,7 +152,7 @@ class Judge {
     const unsigned all = use.idle + use.user + use.kernel;
     if (use.user * 2 > all)
       set(HangKind::user, "user space is busy, the kernel is not");
-    else if (use.idle * 10 >= all * 9)
+    else if (all != 0 && use.idle * 10 >= all * 9)
       set(HangKind::idle, "idle: no CPU has work and no task is blocked; all wait for events");
     else
       set(HangKind::progress, "the CPUs are found in different places: they get on");

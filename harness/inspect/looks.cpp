@@ -109,6 +109,7 @@ bool describe(const std::vector<const CpuLook*>& looks, Spin& spin) {
   spin.frame = names[guilty];
   spin.under = guilty + 1 < names.size() ? names[guilty + 1] : "";
   spin.source = functions[guilty];
+  spin.printing = std::find(names.begin(), names.end(), "vprintk_emit") != names.end();
   spin.example = example;
   for (const CpuLook* look : looks)
     ++spin.at[std::string(plain_name(look->stack.front().functions.front().function))];
@@ -129,7 +130,7 @@ std::map<std::uint64_t, Sightings> by_task(const std::vector<Look>& looks) {
       const CpuLook& one = look[cpu];
       // The idle task is another one on each CPU, each with pid 0.
       const std::uint64_t key = one.task != 0 ? one.task : cpu + 1;
-      if (is_idle(one))
+      if (is_idle(one) || one.halted)
         continue;
       Sightings& sightings = tasks[key];
       sightings.user = sightings.user || one.user;
@@ -163,8 +164,9 @@ std::vector<Spin> find_spins(const std::vector<Look>& looks) {
     if (describe(sightings.busy, spin))
       spins.push_back(std::move(spin));
   }
-  std::stable_sort(spins.begin(), spins.end(),
-                   [](const Spin& a, const Spin& b) { return a.seen > b.seen; });
+  std::stable_sort(spins.begin(), spins.end(), [](const Spin& a, const Spin& b) {
+    return a.printing != b.printing ? b.printing : a.seen > b.seen;
+  });
   return spins;
 }
 

@@ -42,6 +42,7 @@ struct Spin {
   std::string under;    // the function that called frame; may be empty
   SourceFrame source;   // the line of frame in example; file may be empty
   bool interrupts_off = false;        // at every look
+  bool printing = false;              // it may only be slow to print
   unsigned seen = 0;                  // looks that found it
   unsigned looks = 0;                 // of so many
   unsigned cpu = 0;                   // where it was last
@@ -50,8 +51,8 @@ struct Spin {
 };
 
 // The tasks that were found in the kernel, busy, in most looks, and never left the same function;
-// those that were found most often first. A task that was seen in user space gets on, and one that
-// is found here and there below an entry point does as well.
+// those that were found most often first, those that print last. A task that was seen in user space
+// gets on, and one that is found here and there below an entry point does as well.
 std::vector<Spin> find_spins(const std::vector<Look>& looks);
 
 // What a vCPU was found at, counted.

@@ -45,6 +45,8 @@ harness::RunSpec spec_of(const harness::Job& job, const Arguments& arguments,
   harness::RunSpec spec;
   spec.boot.name = "hang";
   spec.boot.vmlinux = arguments.vmlinux;
+  if (const fs::path beside = arguments.vmlinux.parent_path() / "bzImage"; fs::exists(beside))
+    spec.boot.bzimage = beside;
   spec.boot.initramfs = folder / "initramfs";
   spec.boot.append = job.append;
   spec.boot.cpus = arguments.cpus;

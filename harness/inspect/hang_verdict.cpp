@@ -173,10 +173,20 @@ class Judge {
     for (const Spin& spin : spins_)
       if (&spin != first)
         text += "\nalso " + spin_summary(facts_, spin) + "\n" + spin_text(facts_, spin);
-    text += stuck_texts(facts_.blocked) + stuck_texts(facts_.owners);
+    text += stuck_texts(facts_.blocked) + stuck_texts(owners_that_sleep());
     if (first == nullptr && facts_.blocked.empty())
       text += stuck_texts(facts_.sleeping);
     return text;
+  }
+
+  // A task that spins may have been preempted when owners were looked for.
+  std::vector<StuckTask> owners_that_sleep() const {
+    std::vector<StuckTask> owners = facts_.owners;
+    std::erase_if(owners, [this](const StuckTask& owner) {
+      return std::any_of(spins_.begin(), spins_.end(),
+                         [&](const Spin& spin) { return spin.task == owner.task.address; });
+    });
+    return owners;
   }
 
   std::string stuck_texts(const std::vector<StuckTask>& tasks) const {

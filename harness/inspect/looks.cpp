@@ -10,6 +10,7 @@ namespace harness {
 
 namespace {
 
+constexpr unsigned percent_that_agree = 80;
 constexpr unsigned percent_of_looks = 60; // that must find a task for it to count as spinning
 
 bool is_idle(const CpuLook& look) {
@@ -32,13 +33,39 @@ const NamedFrame& from_outside(const CpuLook& look, std::size_t index) {
   return look.stack[look.stack.size() - 1 - index];
 }
 
+const std::string& holder(const CpuLook& look, std::size_t index) {
+  return from_outside(look, index).functions.back().function;
+}
+
+// Takes away the few looks that show another function there than all others: their stacks could not
+// be followed, as in the first instructions of an interrupt.
+void drop_outliers(std::vector<const CpuLook*>& looks, std::size_t index) {
+  std::map<std::string, std::size_t> counts;
+  for (const CpuLook* look : looks)
+    ++counts[holder(*look, index)];
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most->second * 100 >= looks.size() * percent_that_agree)
+    std::erase_if(looks, [&](const CpuLook* look) { return holder(*look, index) != most->first; });
+}
+
 // Frames that return to the same place: nothing says that they got on.
-std::size_t same_frames(const std::vector<const CpuLook*>& looks) {
-  for (std::size_t index = 0;; ++index)
-    for (const CpuLook* look : looks)
-      if (index >= look->stack.size() ||
-          from_outside(*look, index).frame.ip != from_outside(*looks.front(), index).frame.ip)
-        return index;
+std::size_t same_frames(std::vector<const CpuLook*>& looks) {
+  const auto differs = [&looks](std::size_t index) {
+    return std::any_of(looks.begin(), looks.end(), [&](const CpuLook* look) {
+      return from_outside(*look, index).frame.ip != from_outside(*looks.front(), index).frame.ip;
+    });
+  };
+  for (std::size_t index = 0;; ++index) {
+    if (std::any_of(looks.begin(), looks.end(),
+                    [index](const CpuLook* look) { return index >= look->stack.size(); }))
+      return index;
+    if (differs(index))
+      drop_outliers(looks, index);
+    if (differs(index))
+      return index;
+  }
 }
 
 std::size_t same_functions(const std::vector<const CpuLook*>& looks, std::size_t frame) {
@@ -54,7 +81,7 @@ std::size_t same_functions(const std::vector<const CpuLook*>& looks, std::size_t
     }
 }
 
-Common common_part(const std::vector<const CpuLook*>& looks) {
+Common common_part(std::vector<const CpuLook*>& looks) {
   Common common;
   if (looks.front()->stack.empty())
     return common;
@@ -95,7 +122,7 @@ const CpuLook& best_example(const std::vector<const CpuLook*>& looks) {
 }
 
 // False where what is common is only how the kernel is entered.
-bool describe(const std::vector<const CpuLook*>& looks, Spin& spin) {
+bool describe(std::vector<const CpuLook*> looks, Spin& spin) {
   const Common common = common_part(looks);
   const CpuLook& example = best_example(looks);
   const std::vector<SourceFrame> functions = common_functions(example, common);

@@ -51,8 +51,8 @@ std::optional<TaskLayout::Inactive> inactive_frame(const KernelImage& kernel) {
 std::size_t needed_size(const TaskLayout& layout) {
   const std::size_t last =
       std::max({layout.tasks + 8, layout.thread_node + 8, layout.signal, layout.pid, layout.tgid,
-                layout.comm + 8, layout.state.offset, layout.on_cpu, layout.flags, layout.stack,
-                layout.sp, layout.blocked_on.value_or(0)});
+                layout.comm + 8, layout.state.offset, layout.on_cpu.offset, layout.flags,
+                layout.stack, layout.sp, layout.blocked_on.value_or(0)});
   return last + 8;
 }
 
@@ -74,6 +74,9 @@ class TaskBytes {
       value |= std::uint64_t{bytes_[offset + i]} << (8 * i);
     return value;
   }
+  std::uint64_t value(const Member& member) const {
+    return number(member.offset, std::min<std::size_t>(member.size, 8));
+  }
   std::uint64_t word(std::size_t offset) const { return number(offset, 8); }
   int integer(std::size_t offset) const {
     return static_cast<int>(static_cast<std::uint32_t>(number(offset, 4)));
@@ -94,8 +97,8 @@ std::optional<Task> task_from(const TaskLayout& layout, std::uint64_t address,
   task.pid = bytes.integer(layout.pid);
   task.tgid = bytes.integer(layout.tgid);
   task.comm = bytes.text(layout.comm, comm_size);
-  task.state = bytes.number(layout.state.offset, std::min<std::size_t>(layout.state.size, 8));
-  task.on_cpu = bytes.integer(layout.on_cpu) != 0;
+  task.state = bytes.value(layout.state);
+  task.on_cpu = bytes.value(layout.on_cpu) != 0;
   task.kernel_thread = (bytes.number(layout.flags, 4) & kthread_flag) != 0;
   task.stack = bytes.word(layout.stack);
   task.sp = bytes.word(layout.sp);
@@ -164,15 +167,16 @@ std::optional<TaskLayout> task_layout(const KernelImage& kernel) {
   offsets.take(layout.pid, "pid");
   offsets.take(layout.tgid, "tgid");
   offsets.take(layout.comm, "comm");
-  offsets.take(layout.on_cpu, "on_cpu");
   offsets.take(layout.flags, "flags");
   offsets.take(layout.stack, "stack");
   offsets.take(layout.sp, "thread.sp");
   auto state = kernel.member("task_struct", "__state");
   if (!state)
     state = kernel.member("task_struct", "state");
-  if (!offsets.complete() || !state)
+  const auto on_cpu = kernel.member("task_struct", "on_cpu");
+  if (!offsets.complete() || !state || !on_cpu)
     return std::nullopt;
+  layout.on_cpu = *on_cpu;
   layout.state = *state;
   layout.inactive = inactive_frame(kernel);
   // Where there are debug checks of mutexes, older kernels have a waiter there.

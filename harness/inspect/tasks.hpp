@@ -20,8 +20,8 @@ struct TaskLayout {
   std::size_t pid = 0;
   std::size_t tgid = 0;
   std::size_t comm = 0;
-  Member state; // __state from v5.14 on, state before
-  std::size_t on_cpu = 0;
+  Member state;  // __state from v5.14 on, state before
+  Member on_cpu; // a byte in v7
   std::size_t flags = 0;
   std::size_t stack = 0;
   std::size_t sp = 0; // thread.sp: of a task that does not run

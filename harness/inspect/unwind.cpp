@@ -69,12 +69,36 @@ class Walk {
   }
 
   std::optional<Step> without_tables(const FrameRegisters& frame) {
+    const auto bp = frame.general[rbp];
+    if (auto found = by_interrupt_entry(frame))
+      return found;
     if (auto found = by_return_word(frame))
       return found;
-    const auto bp = frame.general[rbp];
     if (!bp || !is_kernel_address(*bp))
       return std::nullopt;
     return (*bp & 1) != 0 ? by_saved_registers(frame, *bp - 1) : by_frame_pointer(frame, *bp);
+  }
+
+  // An interrupt's entry that has not yet marked its registers: what the CPU pushed is some words
+  // up the stack. The CPU aligns the stack before it pushes, so that a frame shows where it lies.
+  std::optional<Step> by_interrupt_entry(const FrameRegisters& frame) {
+    constexpr std::uint64_t pushed = 5 * 8;
+    constexpr std::uint64_t most_words = 17; // of a struct pt_regs below that, and a return address
+    const auto sp = frame.general[rsp];
+    if (!frame.exact || !sp || !is_kernel_address(*sp) || *sp % 8 != 0)
+      return std::nullopt;
+    for (std::uint64_t at = *sp; at < *sp + most_words * 8; at += 8) {
+      auto found = read_interrupt_frame(read_, at);
+      if (!found)
+        return std::nullopt;
+      const std::uint64_t before = found->registers.general[rsp].value_or(0);
+      if (found->user || (before & ~std::uint64_t{15}) != at + pushed ||
+          !is_code(found->registers.ip))
+        continue;
+      found->registers.general[rbp] = frame.general[rbp];
+      return Step{found->registers, StepKind::interrupt};
+    }
+    return std::nullopt;
   }
 
   // Assembly that was interrupted and keeps nothing on the stack: its caller is on top.

@@ -133,6 +133,16 @@ TEST_CASE("a task that spins and moves from CPU to CPU, and is preempted now and
   CHECK(spins[0].looks == 8);
 }
 
+TEST_CASE("a look whose stack could not be followed does not hide the loop") {
+  auto looks = spinning();
+  looks[5][0] = busy(worker, in({frame({"asm_sysvec_apic_timer_interrupt"}, 1)}));
+  const auto spins = harness::find_spins(looks);
+  REQUIRE(spins.size() == 1);
+  CHECK(spins[0].frame == "iotlb_access_ok");
+  looks[4][0] = looks[5][0]; // two of eight are more than a few
+  CHECK(harness::find_spins(looks)[0].frame == "handle_tx");
+}
+
 TEST_CASE("who prints all the time comes after who loops") {
   auto looks = spinning();
   for (harness::Look& look : looks)

@@ -19,7 +19,7 @@ class KernelByHand {
     layout.tgid = 60;
     layout.comm = 64;
     layout.state = {80, 4, 1, 0, 0};
-    layout.on_cpu = 84;
+    layout.on_cpu = {84, 1, 1, 0, 0};
     layout.flags = 88;
     layout.stack = 96;
     layout.sp = 104;

@@ -157,6 +157,25 @@ TEST_CASE("a function without a frame is left by the word on the stack that foll
   CHECK(frames[1].ip == text + 0x300);
 }
 
+TEST_CASE("an interrupt's entry is crossed by what the CPU pushed") {
+  Guest guest;
+  const std::uint64_t pushed = stack + 0x118;
+  guest.memory.put<std::uint64_t>(pushed, text + 0x500);         // ip
+  guest.memory.put<std::uint64_t>(pushed + 8, 0x10);             // cs
+  guest.memory.put<std::uint64_t>(pushed + 24, pushed + 40 + 8); // sp, before it was aligned
+  guest.memory.put<std::uint64_t>(pushed + 32, 0x18);            // ss
+  auto frames = unwind(guest.tables, at(0x100, stack + 0x100, 0), guest.read);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[1].ip == text + 0x500);
+  CHECK(frames[1].exact);
+  CHECK(frames[1].how == harness::StepKind::interrupt);
+  guest.memory.put<std::uint64_t>(pushed + 24, pushed + 40 + 16); // left over from elsewhere
+  CHECK(unwind(guest.tables, at(0x100, stack + 0x100, 0), guest.read).size() == 1);
+  guest.memory.put<std::uint64_t>(pushed + 24, pushed + 40);
+  guest.memory.put<std::uint64_t>(pushed + 8, 0x33); // from user space
+  CHECK(unwind(guest.tables, at(0x100, stack + 0x100, 0), guest.read).size() == 1);
+}
+
 TEST_CASE("a module's frames are marked") {
   Guest guest;
   guest.word(0x100, stack + 0x140);

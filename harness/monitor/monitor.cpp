@@ -1,8 +1,10 @@
 #include "harness/monitor/monitor.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/random.h>
 
+#include "harness/monitor/last_words.hpp"
 #include "harness/monitor/watch.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/log.hpp"
@@ -30,16 +32,31 @@ void nudge(Guest& guest, bool nmi) {
   }
 }
 
-// What a guest of the backend does goes to the watch, and back, until it has ended.
-void follow(Guest& guest, Watch& watch, const Backend& backend) {
+// What a guest of the backend does goes to the watch, and back, until it has ended. words, of a
+// guest that boots: may be null.
+void follow(Guest& guest, Watch& watch, const Backend& backend, LastWords* words) {
   while (!watch.ended()) {
-    const GuestOutput output = guest.poll(watch.patience(now()));
+    std::chrono::milliseconds patience = watch.patience(now());
+    if (words && watch.mute(now())) {
+      if (words->listen(now()))
+        watch.on_silent_crash(now());
+      patience = std::min(patience, LastWords::patience);
+    }
+    const GuestOutput output = guest.poll(patience);
     base::check_stop();
     watch.step(output, now());
     if (const std::string message = watch.take_message(); !message.empty())
       guest.send(message);
     nudge(guest, watch.take_nmi() && backend.capabilities().nmi);
   }
+}
+
+// The outcome of a boot; ends the guest.
+Outcome conclude(Guest& guest, Watch& watch, LastWords& words) {
+  Outcome outcome = watch.finish(now());
+  words.tell(outcome);
+  guest.stop();
+  return outcome;
 }
 
 // The outcome of the work, or of the backend's failure in it.
@@ -72,9 +89,9 @@ Outcome watch_run(Backend& backend, const RunSpec& spec, const OnEvent& on_event
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event);
-    follow(*guest, watch, backend);
-    guest->stop();
-    return watch.finish(now());
+    LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
+    follow(*guest, watch, backend, &words);
+    return conclude(*guest, watch, words);
   });
 }
 
@@ -84,11 +101,10 @@ std::variant<Prepared, Outcome> prepare_run(Backend& backend, const RunSpec& spe
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event, Watch::Goal::armed);
-    follow(*guest, watch, backend);
-    if (!watch.armed()) {
-      guest->stop();
-      return watch.finish(now());
-    }
+    LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
+    follow(*guest, watch, backend, &words);
+    if (!watch.armed())
+      return conclude(*guest, watch, words);
     Prepared prepared;
     prepared.snapshot = guest->snapshot();
     const Outcome boot = watch.finish(now());
@@ -105,7 +121,7 @@ Outcome watch_clone(Backend& backend, const Prepared& prepared, const RunSpec& s
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.clone(prepared.snapshot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared, wake_call());
-    follow(*guest, watch, backend);
+    follow(*guest, watch, backend, nullptr);
     guest->stop();
     return watch.finish(now());
   });

@@ -1,6 +1,17 @@
 #include "harness/monitor/outcome.hpp"
 
+#include <algorithm>
+
 namespace harness {
+
+std::vector<CrashReport> reports_in(std::string_view console) {
+  std::vector<CrashReport> reports = parse_log(console);
+  const auto first = std::find_if(reports.begin(), reports.end(),
+                                  [](const CrashReport& report) { return !report.suppressed; });
+  if (first != reports.end())
+    std::rotate(reports.begin(), first, first + 1);
+  return reports;
+}
 
 std::string Outcome::title() const {
   switch (kind) {

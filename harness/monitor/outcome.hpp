@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/report/crash.hpp"
@@ -24,6 +25,9 @@ struct StepResult {
   int error = 0;
   bool expected = true;
 };
+
+// The crashes in a console's log, the one to judge by first: the first that is not suppressed.
+std::vector<CrashReport> reports_in(std::string_view console);
 
 // Exactly one of these ends every run.
 struct Outcome {

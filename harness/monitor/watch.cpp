@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds quiet{150};          // a report is complete when nothing came for so long,
 constexpr milliseconds quiet_when_done{30}; // or for so long after the program was done as well
+constexpr milliseconds long_pause{1'000};   // of a console in a boot
 constexpr milliseconds preparing{10'000};   // modules, sysctls, upload of the program
 constexpr milliseconds dump_limit{4'000};
 constexpr std::size_t max_steps_kept = 65'536;
@@ -87,8 +88,18 @@ void Watch::on_console(std::string_view bytes, TimePoint now) {
   console_.append(bytes);
   last_sign_ = now;
   const bool watching = phase_ != Phase::tail && phase_ != Phase::dumping && phase_ != Phase::ended;
-  if (!scanner_.feed(bytes) || !watching)
+  if (scanner_.feed(bytes) && watching)
+    begin_tail(now);
+}
+
+void Watch::on_silent_crash(TimePoint now) {
+  if (phase_ != Phase::booting)
     return;
+  last_sign_ = now;
+  begin_tail(now);
+}
+
+void Watch::begin_tail(TimePoint now) {
   before_tail_ = phase_;
   tell("the kernel reports a crash");
   enter(Phase::tail, now, spec_.limits.crash_tail);
@@ -295,21 +306,23 @@ std::string Watch::place() const {
                      step_name(under_way_.begin()->second));
 }
 
+bool Watch::mute(TimePoint now) const {
+  const bool booting =
+      phase_ == Phase::booting || (phase_ == Phase::tail && before_tail_ == Phase::booting);
+  return booting && (console_.empty() || now - last_sign_ >= scaled(long_pause));
+}
+
 Outcome Watch::finish(TimePoint now) {
   outcome_.console = console_.text();
   outcome_.seconds = seconds_between(start_, now);
   // The NMI makes a guest panic: that report is our doing.
-  outcome_.reports = parse_log(before_nmi_.value_or(outcome_.console));
-  const auto first = std::find_if(outcome_.reports.begin(), outcome_.reports.end(),
-                                  [](const CrashReport& report) { return !report.suppressed; });
-  if (first != outcome_.reports.end()) {
-    std::rotate(outcome_.reports.begin(), first, first + 1);
-    const bool ran = outcome_.kind == OutcomeKind::hang || outcome_.kind == OutcomeKind::clean ||
-                     (outcome_.kind == OutcomeKind::not_testable && done_);
-    if (ran || outcome_.kind == OutcomeKind::crash) {
-      outcome_.kind = OutcomeKind::crash;
-      outcome_.detail = outcome_.reports.front().title;
-    }
+  outcome_.reports = reports_in(before_nmi_ ? *before_nmi_ : outcome_.console);
+  const bool crashed = !outcome_.reports.empty() && !outcome_.reports.front().suppressed;
+  const bool ran = outcome_.kind == OutcomeKind::hang || outcome_.kind == OutcomeKind::clean ||
+                   (outcome_.kind == OutcomeKind::not_testable && done_);
+  if (crashed && (ran || outcome_.kind == OutcomeKind::crash)) {
+    outcome_.kind = OutcomeKind::crash;
+    outcome_.detail = outcome_.reports.front().title;
   }
   return std::move(outcome_);
 }

@@ -40,6 +40,10 @@ class Watch {
   bool ended() const { return phase_ == Phase::ended; }
   // Ended because the program is ready to start: there is no outcome yet.
   bool armed() const { return armed_; }
+  // Still boots, and its console shows nothing, at all or for a while.
+  bool mute(TimePoint now) const;
+  // The kernel of such a guest has logged a crash.
+  void on_silent_crash(TimePoint now);
   // How long nothing needs to be done if nothing comes.
   std::chrono::milliseconds patience(TimePoint now) const;
   // Bytes for the agent; once.
@@ -73,6 +77,7 @@ class Watch {
   void on_guest_end(const GuestOutput& output);
   void on_time(TimePoint now);
   void on_deadline(TimePoint now);
+  void begin_tail(TimePoint now);
   void hang(const std::string& why, TimePoint now);
   void end_tail(TimePoint now);
   void end_clean();

@@ -15,6 +15,7 @@
 #include <catch2/catch.hpp>
 
 #include "harness/backend/initramfs.hpp"
+#include "harness/inspect/kernel_log.hpp"
 #include "tests/contract/contract.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/fd.hpp"
@@ -24,6 +25,7 @@
 namespace {
 
 namespace fs = std::filesystem;
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
@@ -370,4 +372,80 @@ TEST_CASE("kill -9 leaves no virtual machine and no folder") {
   for (int i = 0; i < 50 && fs::exists(folder); ++i)
     std::this_thread::sleep_for(milliseconds(100));
   CHECK(!fs::exists(folder));
+}
+
+namespace {
+
+// The kernel's lines of a console or log, without what a boot console and its successor both print.
+std::vector<std::string> kernel_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::string line;
+  for (const char byte : text) {
+    if (byte == '\n') {
+      if (line.find("console [") == std::string::npos)
+        lines.push_back(line);
+      line.clear();
+    } else if (byte != '\r') {
+      line += byte;
+    }
+  }
+  return lines;
+}
+
+// How many bytes a serial port has lost of the lines, which is few when its console takes over from
+// the boot console; -1 where it shows others.
+int lost_bytes(const std::vector<std::string>& shown, const std::vector<std::string>& logged) {
+  if (shown.size() != logged.size())
+    return -1;
+  std::size_t lost = 0;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    std::size_t found = 0;
+    for (const char byte : logged[i])
+      if (found < shown[i].size() && shown[i][found] == byte)
+        ++found;
+    if (found != shown[i].size())
+      return -1;
+    lost += logged[i].size() - found;
+  }
+  return static_cast<int>(lost);
+}
+
+} // namespace
+
+TEST_CASE("the kernel's log is read from memory as the console shows it") {
+  if (!contract::backend().capabilities().inspect || contract::kernel().vmlinux.empty())
+    return;
+  const harness::KernelImage kernel(contract::kernel().vmlinux);
+  REQUIRE(kernel.why() == "");
+  const auto guest = start("log", "silent");
+  harness::LogReader reader(
+      kernel, [&guest](std::uint64_t address, auto to) { return guest->read_memory(address, to); },
+      harness::LogLevels::console);
+  Heard heard;
+  std::string log;
+  microseconds taken{};
+  const auto read = [&] {
+    const auto begin = Clock::now();
+    log += reader.take().value_or("");
+    taken = std::chrono::duration_cast<microseconds>(Clock::now() - begin);
+  };
+  const auto both_ready = [&](const Heard& h) {
+    read();
+    return ready(h);
+  };
+  hear(*guest, heard, both_ready);
+  REQUIRE(ready(heard));
+  // Each may be a line ahead of the other.
+  const auto end = Clock::now() + seconds(5);
+  const auto even = [&](const Heard& h) {
+    read();
+    return lost_bytes(kernel_lines(h.console), kernel_lines(log)) >= 0 || Clock::now() > end;
+  };
+  hear(*guest, heard, even);
+  WARN("log of " << log.size() << " bytes; the last look took " << taken.count() << " us");
+  INFO(log << "\n---- console:\n" << heard.console);
+  const int lost = lost_bytes(kernel_lines(heard.console), kernel_lines(log));
+  CHECK(lost >= 0);
+  CHECK(lost <= 8);
+  CHECK(log.find("Linux version ") != std::string::npos);
 }

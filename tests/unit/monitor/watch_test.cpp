@@ -319,3 +319,18 @@ TEST_CASE("a clone that does not wake up hangs") {
   story.wait(milliseconds(20'000), false);
   REQUIRE(story.outcome().kind == OutcomeKind::hang);
 }
+
+TEST_CASE("a crash that only the log in memory shows ends a boot") {
+  Story story;
+  REQUIRE(story.watch.mute(story.now));
+  story.console("Linux version 6.1.0\n");
+  REQUIRE_FALSE(story.watch.mute(story.now));
+  story.wait(milliseconds(1'000));
+  REQUIRE(story.watch.mute(story.now));
+  story.watch.on_silent_crash(story.now);
+  story.wait(milliseconds(200));
+  REQUIRE(story.watch.ended());
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::boot_failure);
+  REQUIRE(outcome.detail == "the kernel crashed before the agent was ready");
+}

@@ -54,6 +54,10 @@ struct CpuLook {
   bool halted = false; // waits for an interrupt, or for its start
 };
 
+// What a snapshot depends on beside the guest: this version of the machine, and what KVM offers of
+// this host's CPUs. A short text. Throws base::Error where there is no KVM.
+std::string machine_identity();
+
 class Machine {
  public:
   // Loads the kernel; nothing runs yet. Throws base::UsageError for a kernel or an initramfs that

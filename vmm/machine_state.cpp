@@ -1,8 +1,26 @@
 // A machine that stands still for a moment: looked at, saved, put back.
+#include <fmt/format.h>
+
 #include "vmm/base/error.hpp"
+#include "vmm/base/files.hpp"
 #include "vmm/machine.hpp"
 
 namespace vmm {
+
+namespace {
+
+// Raised with every change of what a guest finds in its machine.
+constexpr unsigned machine_version = 1;
+
+} // namespace
+
+// Of one CPU's table: KVM's has the ids of the CPU that asks.
+std::string machine_identity() {
+  const CpuidTable cpuid = vcpu_cpuid(Kvm().supported_cpuid(), 0, 1, true);
+  const std::string_view entries(reinterpret_cast<const char*>(cpuid.entries.data()),
+                                 cpuid.count * sizeof cpuid.entries[0]);
+  return fmt::format("{} {}", machine_version, base::sha256(entries));
+}
 
 // A thread that waits for room in the output is let go: who would make room waits here.
 void Machine::pause() {

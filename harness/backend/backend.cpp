@@ -26,6 +26,15 @@ std::unique_ptr<Guest> Backend::clone(const std::shared_ptr<const Snapshot>& /*s
   throw base::Error("this backend has no clones");
 }
 
+void Backend::save(const Snapshot& /*snapshot*/, const std::filesystem::path& /*file*/,
+                   const std::string& /*key*/, const std::string& /*note*/) {
+  throw base::Error("this backend takes no snapshots");
+}
+
+SavedSnapshot Backend::load(const std::filesystem::path& /*file*/, const std::string& /*key*/) {
+  return {};
+}
+
 std::unique_ptr<Backend> make_backend(const std::string& name, const std::filesystem::path& folder,
                                       const std::filesystem::path& cache) {
   constexpr std::string_view with_uri = "libvirt:";

@@ -104,6 +104,11 @@ class Guest {
   virtual std::map<std::string, std::uint64_t> exits() const { return {}; }
 };
 
+struct SavedSnapshot {
+  std::shared_ptr<const Snapshot> snapshot; // may be null
+  std::string note;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -115,6 +120,13 @@ class Backend {
   // there, and all clones have the same random numbers to come: what runs in it has to know. May be
   // called from several threads. Throws base::Error.
   virtual std::unique_ptr<Guest> clone(const std::shared_ptr<const Snapshot>& snapshot);
+  // Keeps a snapshot in a file, whole or not at all. key: all that the guest depends on, but the
+  // backend and this machine; note: the caller's. Throws base::Error.
+  virtual void save(const Snapshot& snapshot, const std::filesystem::path& file,
+                    const std::string& key, const std::string& note);
+  // One that was saved with the same key, by the same version of the backend, on a machine with the
+  // same CPUs; null where there is none. Throws base::Error where it is damaged.
+  virtual SavedSnapshot load(const std::filesystem::path& file, const std::string& key);
 };
 
 // name: "kvm", "libvirt", "libvirt:URI", or "auto": kvm where a probe guest shows that /dev/kvm can

@@ -1,9 +1,12 @@
 #include "harness/backend/kvm_backend.hpp"
 
+#include <fmt/format.h>
+
 #include "harness/backend/command_line.hpp"
 #include "harness/backend/kernel_cache.hpp"
 #include "harness/backend/kvm_guest.hpp"
 #include "vmm/base/error.hpp"
+#include "vmm/snapshot_file.hpp"
 
 namespace harness {
 
@@ -38,7 +41,27 @@ class KvmBackend : public Backend {
     return std::make_unique<KvmGuest>(std::move(own));
   }
 
+  void save(const Snapshot& snapshot, const fs::path& file, const std::string& key,
+            const std::string& note) override {
+    const auto* own = dynamic_cast<const KvmSnapshot*>(&snapshot);
+    ASSERT(own != nullptr);
+    vmm::save_snapshot(own->state(), file, whole_key(key), note);
+  }
+
+  SavedSnapshot load(const fs::path& file, const std::string& key) override {
+    std::optional<vmm::LoadedSnapshot> loaded = vmm::load_snapshot(file, whole_key(key));
+    if (!loaded)
+      return {};
+    return {std::make_shared<const KvmSnapshot>(std::move(loaded->snapshot)),
+            std::move(loaded->note)};
+  }
+
  private:
+  static std::string whole_key(const std::string& key) {
+    return fmt::format("{} {} {}", key, vmm::machine_identity(),
+                       command_line("", Hypervisor::krepro));
+  }
+
   fs::path cache_;
   Capabilities capabilities_;
 };

@@ -15,6 +15,8 @@ class KvmSnapshot : public Snapshot {
  public:
   explicit KvmSnapshot(std::shared_ptr<const vmm::Snapshot> state) : state_(std::move(state)) {}
 
+  const vmm::Snapshot& state() const { return *state_; }
+
   // A machine that is ready to start: one that was given back, else a new one. Throws base::Error.
   std::unique_ptr<vmm::Machine> take() const;
   // A stopped machine that take() gave, for the next clone: making one costs many times what

@@ -80,6 +80,19 @@ void write_file(const fs::path& path, std::string_view content) {
   }
 }
 
+void write_at(const Fd& fd, std::span<const std::uint8_t> bytes, std::uint64_t at,
+              const std::string& name) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      throw SysError(n < 0 ? errno : ENOSPC, "write", name);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    at += static_cast<std::uint64_t>(n);
+  }
+}
+
 std::string sha256(std::string_view bytes) {
   sha256_ctx context;
   nettle_sha256_init(&context);

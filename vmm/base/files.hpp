@@ -2,9 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "vmm/base/fd.hpp"
 
 namespace base {
 
@@ -16,6 +20,10 @@ std::string read_file(const fs::path& path);
 // Writes a temporary file next to path, syncs and renames it: a reader sees the old content or the
 // new one, also after a crash. Parent folders are made. Throws SysError; leaves nothing behind.
 void write_file(const fs::path& path, std::string_view content);
+
+// All bytes, from that place in the file on. Throws SysError; name is the file's there.
+void write_at(const Fd& fd, std::span<const std::uint8_t> bytes, std::uint64_t at,
+              const std::string& name);
 
 // Lower-case hexadecimal SHA-256.
 std::string sha256(std::string_view bytes);

@@ -34,8 +34,10 @@ Mapping Mapping::anonymous(std::size_t size, const std::string& object) {
 
 namespace {
 
-void* map(const Fd& fd, std::size_t size, int flags, const std::string& object) {
-  void* given = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd.get(), 0);
+void* map(const Fd& fd, std::size_t size, int flags, std::uint64_t offset,
+          const std::string& object) {
+  void* given =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd.get(), static_cast<off_t>(offset));
   if (given == MAP_FAILED)
     throw SysError(errno, "mmap", object);
   return given;
@@ -44,11 +46,12 @@ void* map(const Fd& fd, std::size_t size, int flags, const std::string& object) 
 } // namespace
 
 Mapping Mapping::shared(const Fd& fd, std::size_t size, const std::string& object) {
-  return {map(fd, size, MAP_SHARED, object), size};
+  return {map(fd, size, MAP_SHARED, 0, object), size};
 }
 
-Mapping Mapping::copy_on_write(const Fd& fd, std::size_t size, const std::string& object) {
-  return {map(fd, size, MAP_PRIVATE | MAP_NORESERVE, object), size};
+Mapping Mapping::copy_on_write(const Fd& fd, std::size_t size, const std::string& object,
+                               std::uint64_t offset) {
+  return {map(fd, size, MAP_PRIVATE | MAP_NORESERVE, offset, object), size};
 }
 
 Mapping::Mapping(Mapping&& other) noexcept

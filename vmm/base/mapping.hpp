@@ -20,7 +20,9 @@ class Mapping {
   // What a descriptor maps from offset 0, shared with it. Throws SysError.
   static Mapping shared(const Fd& fd, std::size_t size, const std::string& object);
   // Likewise, but what is written stays in this process: a page is copied when it is first written.
-  static Mapping copy_on_write(const Fd& fd, std::size_t size, const std::string& object);
+  // offset: in the file, a multiple of the page size.
+  static Mapping copy_on_write(const Fd& fd, std::size_t size, const std::string& object,
+                               std::uint64_t offset = 0);
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
   Mapping(const Mapping&) = delete;

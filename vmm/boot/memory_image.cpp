@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/base/error.hpp"
+#include "vmm/base/files.hpp"
 
 namespace vmm {
 
@@ -59,18 +60,6 @@ std::vector<PageRun> used_pages(std::span<std::uint8_t> memory) {
   return runs;
 }
 
-void write_all(const base::Fd& fd, std::span<const std::uint8_t> bytes, std::uint64_t at) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      throw base::SysError(n < 0 ? errno : ENOSPC, "pwrite", "guest memory");
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-    at += static_cast<std::uint64_t>(n);
-  }
-}
-
 // Calls with each page that the mapping no longer shares with its file
 // (Documentation/admin-guide/mm/pagemap.rst). False where the host does not tell.
 template<class Function>
@@ -100,15 +89,17 @@ bool for_own_pages(std::span<std::uint8_t> memory, const Function& function) {
 } // namespace
 
 MemoryImage::MemoryImage(const GuestMemory& memory)
-    : MemoryImage(make_memory_file(memory.size()), memory.size(), used_pages(memory.all())) {
+    : MemoryImage(make_memory_file(memory.size()), 0, memory.size(), used_pages(memory.all())) {
   for (const PageRun& run : runs_)
-    write_all(fd_, memory.all().subspan(run.first * page_size, run.count * page_size),
-              run.first * page_size);
+    base::write_at(fd_, memory.all().subspan(run.first * page_size, run.count * page_size),
+                   run.first * page_size, "guest memory");
 }
 
-MemoryImage::MemoryImage(base::Fd fd, std::uint64_t size, std::vector<PageRun> runs)
-    : fd_(std::move(fd)), size_(size), runs_(std::move(runs)), held_(size / page_size),
-      view_(base::Mapping::copy_on_write(fd_, size, "guest memory")) {
+MemoryImage::MemoryImage(base::Fd fd, std::uint64_t offset, std::uint64_t size,
+                         std::vector<PageRun> runs)
+    : fd_(std::move(fd)), offset_(offset), size_(size), runs_(std::move(runs)),
+      held_(size / page_size),
+      view_(base::Mapping::copy_on_write(fd_, size, "guest memory", offset)) {
   for (const PageRun& run : runs_)
     std::fill_n(held_.begin() + static_cast<std::ptrdiff_t>(run.first), run.count, true);
 }
@@ -118,7 +109,7 @@ std::span<const std::uint8_t> MemoryImage::bytes_of(const PageRun& run) const {
 }
 
 GuestMemory MemoryImage::copy() const {
-  return GuestMemory(base::Mapping::copy_on_write(fd_, size_, "guest memory"));
+  return GuestMemory(base::Mapping::copy_on_write(fd_, size_, "guest memory", offset_));
 }
 
 void MemoryImage::put_back(const GuestMemory& memory) const {

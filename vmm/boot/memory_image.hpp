@@ -23,9 +23,9 @@ class MemoryImage {
   // Copies what the memory holds into a memory file; pages of zeros take no room there. The guest
   // must stand still. Throws base::SysError.
   explicit MemoryImage(const GuestMemory& memory);
-  // What fd holds, size bytes; outside the runs, which lie inside the size, it holds zeros. Throws
-  // base::SysError.
-  MemoryImage(base::Fd fd, std::uint64_t size, std::vector<PageRun> runs);
+  // What a file holds from `offset` on, a multiple of the page size. The runs lie inside the size;
+  // outside them it holds zeros. Throws base::SysError.
+  MemoryImage(base::Fd fd, std::uint64_t offset, std::uint64_t size, std::vector<PageRun> runs);
 
   std::uint64_t size() const { return size_; } // bytes
   const std::vector<PageRun>& runs() const { return runs_; }
@@ -39,6 +39,7 @@ class MemoryImage {
 
  private:
   base::Fd fd_;
+  std::uint64_t offset_;
   std::uint64_t size_;
   std::vector<PageRun> runs_;
   std::vector<bool> held_; // by page: whether it is in a run

@@ -112,7 +112,10 @@ void run(const Arguments& arguments) {
     return;
   const harness::Decoder decoder({arguments.vmlinux, {}, {}, {}});
   const harness::ExplainedReport explained = decoder.explain(*diagnosis.report, "");
-  std::printf("--- explained\n%s\n%s", explained.text.c_str(), explained.disassembly.c_str());
+  std::printf("files:");
+  for (const std::string& file : explained.files)
+    std::printf(" %s", file.c_str());
+  std::printf("\n--- explained\n%s\n%s", explained.text.c_str(), explained.disassembly.c_str());
 }
 
 } // namespace

@@ -72,6 +72,23 @@ GuestOutput KvmGuest::poll(std::chrono::milliseconds timeout, int input) {
   return output;
 }
 
+void KvmGuest::pause() {
+  if (!held_)
+    machine_->hold();
+  held_ = true;
+}
+
+void KvmGuest::resume() {
+  if (held_)
+    machine_->let_go();
+  held_ = false;
+}
+
+void KvmGuest::stop() {
+  machine_->stop();
+  held_ = false;
+}
+
 std::vector<CpuRegisters> KvmGuest::registers() {
   std::vector<CpuRegisters> all;
   for (const vmm::CpuLook& look : machine_->look()) {

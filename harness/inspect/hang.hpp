@@ -10,6 +10,7 @@
 #include "harness/inspect/hang_verdict.hpp"
 #include "harness/inspect/kernel_image.hpp"
 #include "harness/inspect/kernel_memory.hpp"
+#include "harness/inspect/loaded_modules.hpp"
 
 namespace harness {
 
@@ -23,6 +24,7 @@ class HangWatch {
   HangWatch(Guest& guest, const KernelImage& kernel);
   HangWatch(const HangWatch&) = delete;
   HangWatch& operator=(const HangWatch&) = delete;
+  ~HangWatch() = default;
 
   // Holds the guest for a few milliseconds. Throws base::Error where the backend fails, as when the
   // guest has ended.
@@ -40,6 +42,7 @@ class HangWatch {
   std::vector<Task> all_tasks() const;
   StuckTask stuck(const Task& task, const TaskIndex& index) const;
   std::string lock_text(const LockWait& wait) const;
+  void note_modules();
   void note_sleepers(const TaskIndex& index);
   void note_owners(const TaskIndex& index);
 
@@ -51,6 +54,7 @@ class HangWatch {
   std::map<LockKind, LockLayout> locks_;
   UnwindTables tables_;
   std::string top_; // see resolve_at
+  std::vector<LoadedModule> modules_;
   HangFacts facts_;
   std::map<std::uint64_t, std::uint64_t> asleep_; // at the first look: task to stack pointer
   Clock::time_point begin_;

@@ -49,11 +49,17 @@ std::string register_lines(const CpuRegisters& cpu) {
                      r[11], r[12], r[13], r[14], r[15]);
 }
 
+std::string prefix(const StackFrame& frame) {
+  if (frame.exact)
+    return "RIP: 0010:";
+  return frame.how == StepKind::guess ? " ? " : " ";
+}
+
 // From a frame on.
 std::string trace_lines(const std::vector<NamedFrame>& stack, std::size_t first) {
   std::string text = "Call Trace:\n";
   for (std::size_t i = first; i < stack.size(); ++i)
-    text += (stack[i].frame.exact ? "RIP: 0010:" : " ") + stack[i].place + "\n";
+    text += prefix(stack[i].frame) + stack[i].place + "\n";
   return text;
 }
 

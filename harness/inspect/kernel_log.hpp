@@ -19,7 +19,7 @@ enum class LogLevels {
 };
 
 // Reads the log of a guest that runs or stands still, by what is new. The ring buffers of Linux
-// 3.10 to 7.x. One thread at a time.
+// 3.11 to 7.x. One thread at a time.
 class LogReader {
  public:
   // kernel is borrowed. Nothing is read yet.

@@ -109,6 +109,7 @@ std::vector<SourceFrame> common_functions(const CpuLook& look, const Common& com
 
 std::vector<std::string> names_of(const std::vector<SourceFrame>& functions) {
   std::vector<std::string> names;
+  names.reserve(functions.size());
   for (const SourceFrame& function : functions)
     names.emplace_back(plain_name(function.function));
   return names;

@@ -14,7 +14,7 @@ namespace harness {
 // A frame with its names: the innermost inlined function first, the one that holds the code last.
 struct NamedFrame {
   StackFrame frame;
-  std::string place;                  // "function+0x1/0x2", or "[module?] 0x..."
+  std::string place;                  // "function+0x1/0x2 [module]", or "[module?] 0x..."
   std::vector<SourceFrame> functions; // never empty; file may be
 };
 

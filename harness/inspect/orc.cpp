@@ -148,17 +148,15 @@ OrcStep to_interrupted(const OrcEntry& entry, const FrameRegisters& frame, std::
 
 } // namespace
 
-OrcTable::OrcTable(std::string_view ips, std::uint64_t ips_address, std::string_view entries,
-                   OrcForm form, bool late_offset)
-    : late_offset_(late_offset) {
+void OrcTable::add(std::string_view ips, std::uint64_t ips_address, std::string_view entries) {
   const std::size_t count = std::min(ips.size() / 4, entries.size() / entry_size);
-  rows_.reserve(count);
+  rows_.reserve(rows_.size() + count);
   ByteReader reader(ips);
   for (std::size_t i = 0; i < count; ++i) {
     const auto relative = static_cast<std::int32_t>(static_cast<std::uint32_t>(reader.fixed(4)));
     const std::uint64_t address =
         ips_address + 4 * i + static_cast<std::uint64_t>(std::int64_t{relative});
-    rows_.push_back({address, decode(entries.substr(i * entry_size, entry_size), form)});
+    rows_.push_back({address, decode(entries.substr(i * entry_size, entry_size), form_)});
   }
   // Where a section ends and another begins the real entry comes last, and is found.
   std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {

@@ -31,11 +31,15 @@ struct OrcEntry {
 class OrcTable {
  public:
   OrcTable() = default;
-  // Of the sections .orc_unwind_ip, which is linked to ips_address, and .orc_unwind. Kernels before
-  // v5.6 sort them when they boot: any order will do. Left-over bytes are ignored. late_offset: an
-  // indirect stack pointer gets its offset after it was read, as from v5.12 on.
-  OrcTable(std::string_view ips, std::uint64_t ips_address, std::string_view entries, OrcForm form,
-           bool late_offset);
+  // late_offset: an indirect stack pointer gets its offset after it was read, as from v5.12 on.
+  OrcTable(OrcForm form, bool late_offset) : form_(form), late_offset_(late_offset) {}
+
+  // An empty one of the same kernel.
+  OrcTable another() const { return {form_, late_offset_}; }
+
+  // Of the sections .orc_unwind_ip, which is at ips_address, and .orc_unwind. Kernels before v5.6
+  // sort them when they boot: any order will do. Left-over bytes are ignored.
+  void add(std::string_view ips, std::uint64_t ips_address, std::string_view entries);
 
   bool empty() const { return rows_.empty(); }
   bool late_offset() const { return late_offset_; }
@@ -48,6 +52,7 @@ class OrcTable {
     OrcEntry entry;
   };
   std::vector<Row> rows_; // by address
+  OrcForm form_ = OrcForm::v6_4;
   bool late_offset_ = true;
 };
 

@@ -1,4 +1,4 @@
-// The log of Linux 3.10 to 5.9: struct printk_log of kernel/printk/printk.c.
+// The log of Linux 3.11 to 5.9: struct printk_log of kernel/printk/printk.c.
 #pragma once
 
 #include <cstdint>

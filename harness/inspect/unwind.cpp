@@ -43,7 +43,7 @@ class Walk {
 
   // The next frame; nothing at the end.
   std::optional<Step> next(const FrameRegisters& frame) {
-    const OrcStep step = orc_step(tables_.orc, frame, read_);
+    const OrcStep step = orc_step(table_of(frame.ip), frame, read_);
     if (step.result == OrcStep::Result::end)
       return std::nullopt;
     if (step.result == OrcStep::Result::caller && goes_on(frame, step.registers))
@@ -56,6 +56,13 @@ class Walk {
   }
 
  private:
+  const OrcTable& table_of(std::uint64_t address) const {
+    for (const ModuleOrc& module : tables_.modules)
+      if (address - module.base < module.size)
+        return module.table;
+    return tables_.orc;
+  }
+
   bool is_code(std::uint64_t address) const { return tables_.code(address) != CodeKind::none; }
 
   // Whether a frame can be the one above another; counts changes of the stack.
@@ -69,20 +76,26 @@ class Walk {
   }
 
   std::optional<Step> without_tables(const FrameRegisters& frame) {
-    const auto bp = frame.general[rbp];
-    if (auto found = by_interrupt_entry(frame))
-      return found;
-    if (auto found = by_return_word(frame))
-      return found;
-    if (!bp || !is_kernel_address(*bp))
-      return std::nullopt;
-    return (*bp & 1) != 0 ? by_saved_registers(frame, *bp - 1) : by_frame_pointer(frame, *bp);
+    const std::uint64_t bp = frame.general[rbp].value_or(0);
+    const bool usable = is_kernel_address(bp);
+    std::optional<Step> found;
+    if (usable && bp % 2 == 1)
+      found = by_saved_registers(frame, bp - 1);
+    if (!found)
+      found = by_interrupt_entry(frame);
+    if (!found)
+      found = by_return_word(frame);
+    if (!found && usable && bp % 8 == 0)
+      found = by_frame_pointer(frame, bp);
+    if (!found && tables_.code(frame.ip) == CodeKind::module)
+      found = by_guess(frame);
+    return found;
   }
 
   // An interrupt's entry that has not yet marked its registers: what the CPU pushed is some words
   // up the stack. The CPU aligns the stack before it pushes, so that a frame shows where it lies.
   std::optional<Step> by_interrupt_entry(const FrameRegisters& frame) {
-    constexpr std::uint64_t pushed = 5 * 8;
+    constexpr std::uint64_t pushed = 40;
     constexpr std::uint64_t most_words = 17; // of a struct pt_regs below that, and a return address
     const auto sp = frame.general[rsp];
     if (!frame.exact || !sp || !is_kernel_address(*sp) || *sp % 8 != 0)
@@ -127,7 +140,7 @@ class Walk {
   std::optional<Step> by_frame_pointer(const FrameRegisters& frame, std::uint64_t bp) {
     const auto saved = read_word(read_, bp);
     const auto ip = read_word(read_, bp + 8);
-    if (bp % 8 != 0 || !saved || !ip)
+    if (!saved || !ip)
       return std::nullopt;
     FrameRegisters caller;
     caller.ip = *ip;
@@ -136,6 +149,28 @@ class Walk {
     if (!goes_on(frame, caller))
       return std::nullopt;
     return Step{caller, StepKind::frame_pointer};
+  }
+
+  // The next word up the stack that follows a call: for modules, whose tables are not at hand. It
+  // may be a stale one.
+  std::optional<Step> by_guess(const FrameRegisters& frame) {
+    constexpr std::uint64_t most_words = 64;
+    const std::uint64_t sp = frame.general[rsp].value_or(0);
+    if (!is_kernel_address(sp) || sp % 8 != 0)
+      return std::nullopt;
+    for (std::uint64_t at = sp; at < sp + most_words * 8; at += 8) {
+      const auto word = read_word(read_, at);
+      if (!word)
+        return std::nullopt;
+      if (!is_code(*word) || !follows_call(read_, *word))
+        continue;
+      FrameRegisters caller = frame;
+      caller.ip = *word;
+      caller.exact = false;
+      caller.general[rsp] = at + 8;
+      return Step{caller, StepKind::guess};
+    }
+    return std::nullopt;
   }
 
   const UnwindTables& tables_;
@@ -186,8 +221,8 @@ UnwindTables unwind_tables(const DebugFile& file) {
   UnwindTables tables;
   const std::string release = file.release();
   const ElfSection ips = file.section(".orc_unwind_ip");
-  tables.orc = OrcTable(ips.bytes, ips.address, file.section(".orc_unwind").bytes,
-                        orc_form(release), release_number(release).value_or(~0u) >= 512);
+  tables.orc = OrcTable(orc_form(release), release_number(release).value_or(~0u) >= 512);
+  tables.orc.add(ips.bytes, ips.address, file.section(".orc_unwind").bytes);
   tables.cfi = dwarf_getcfi(file.dwarf());
   tables.code = [text = range_of(file.symbols(), "_stext", "_etext"),
                  init =

@@ -20,6 +20,7 @@ enum class StepKind {
   frame_pointer, // by the chain of saved RBP
   return_word,   // by the word on top of the stack, just below a function that has no frame
   interrupt,     // by registers that an interrupt saved
+  guess,         // by the next word that follows a call: it may be stale
 };
 
 struct StackFrame {
@@ -33,9 +34,17 @@ struct StackFrame {
 // What kind of place an address is.
 enum class CodeKind { none, kernel, module };
 
+// The tables of a module, which has its code at [base, base + size).
+struct ModuleOrc {
+  std::uint64_t base = 0;
+  std::uint64_t size = 0;
+  OrcTable table;
+};
+
 // What an unwinder knows of a kernel.
 struct UnwindTables {
-  OrcTable orc;             // empty where the kernel has none
+  OrcTable orc; // empty where the kernel has none
+  std::vector<ModuleOrc> modules;
   Dwarf_CFI* cfi = nullptr; // borrowed; null where there is none
   std::function<CodeKind(std::uint64_t address)> code;
 };

@@ -14,6 +14,7 @@
 #include "harness/backend/initramfs.hpp"
 #include "harness/inspect/hang.hpp"
 #include "harness/job/job.hpp"
+#include "harness/job/modules.hpp"
 #include "harness/monitor/watch.hpp"
 #include "harness/report/decoder.hpp"
 #include "vmm/base/error.hpp"
@@ -55,7 +56,13 @@ harness::RunSpec spec_of(const harness::Job& job, const Arguments& arguments,
   spec.program = job.program.encoded;
   spec.step_names = job.program.step_names;
   spec.limits = job.limits;
-  base::write_file(spec.boot.initramfs, harness::make_initramfs(guest::agent_binary(), {}));
+  std::vector<harness::ExtraFile> files;
+  for (const harness::Module& module :
+       harness::find_modules(job.modules, job.modules_dir, folder / "modules")) {
+    files.push_back({module.file, "/modules/" + module.name + ".ko"});
+    spec.setup.modules.push_back(module.name);
+  }
+  base::write_file(spec.boot.initramfs, harness::make_initramfs(guest::agent_binary(), files));
   return spec;
 }
 
@@ -110,7 +117,7 @@ void run(const Arguments& arguments) {
               diagnosis.summary.c_str(), diagnosis.text.c_str());
   if (!diagnosis.report)
     return;
-  const harness::Decoder decoder({arguments.vmlinux, {}, {}, {}});
+  const harness::Decoder decoder({arguments.vmlinux, job.modules_dir, {}, {}});
   const harness::ExplainedReport explained = decoder.explain(*diagnosis.report, "");
   std::printf("files:");
   for (const std::string& file : explained.files)

@@ -54,7 +54,9 @@ harness::OrcTable random_orc(unsigned seed, harness::OrcForm form) {
       entries += static_cast<char>(random() % 16);
     ips.resize(ips.size() / 4 * 4 + (ips.size() % 4 == 0 ? 0 : 4));
   }
-  return {ips, text, entries, form, seed % 2 == 0};
+  harness::OrcTable table(form, seed % 2 == 0);
+  table.add(ips, text, entries);
+  return table;
 }
 
 } // namespace

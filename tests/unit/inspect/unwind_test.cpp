@@ -68,7 +68,9 @@ struct OrcBytes {
     append(entries, bits, 2);
   }
   harness::OrcTable table(harness::OrcForm form, bool late = true) const {
-    return {ips, address, entries, form, late};
+    harness::OrcTable table(form, late);
+    table.add(ips, address, entries);
+    return table;
   }
 };
 
@@ -202,7 +204,8 @@ TEST_CASE("ORC entries are found by address, in whatever order, and of several t
   CHECK(table.find(text + 0x3ff)->sp_offset == 16);
   CHECK(table.find(text + 0x400)->type == harness::OrcType::undefined);
   CHECK(!harness::OrcTable().find(text));
-  const harness::OrcTable cut("abcdefg", text, "0123456789", harness::OrcForm::v6_4, true);
+  harness::OrcTable cut(harness::OrcForm::v6_4, true);
+  cut.add("abcdefg", text, "0123456789");
   CHECK(!cut.empty());
   CHECK(!cut.find(0));
 }

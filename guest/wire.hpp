@@ -103,7 +103,7 @@ struct Setup {
 struct Wake {
   std::string seed;              // random bytes, for /dev/urandom
   std::uint64_t realtime_ns = 0; // since 1970
-  bool quiet = false;            // the kernel's log is read elsewhere: only a panic to the console
+  bool quiet = false;            // the kernel's log is read elsewhere: nothing of it to the console
 };
 
 // A whole frame, header and payload. Throws std::length_error past max_payload.

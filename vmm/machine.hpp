@@ -79,6 +79,11 @@ class Machine {
   void send(Port port, std::string_view bytes);
   // A non-maskable interrupt to every vCPU. Any thread.
   void inject_nmi();
+  // Holds the vCPUs where they are until let_go(), which stop() does, too; look() and snapshot()
+  // may be called meanwhile, and end no hold. A second hold needs a second let_go(). From the
+  // thread that calls take().
+  void hold() { pause(); }
+  void let_go() { resume(); }
   // Each vCPU, in their order; the guest goes on. From the thread that calls take(), as the next
   // two.
   std::vector<CpuLook> look();
@@ -139,6 +144,7 @@ class Machine {
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::atomic<bool> started_{false}; // the vCPU threads wait for it
   std::atomic<bool> stopping_{false};
+  unsigned holds_ = 0; // pause() without its resume()
   std::mutex parking_; // guards the next three
   std::condition_variable parked_changed_;
   bool pausing_ = false;

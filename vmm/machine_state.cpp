@@ -24,6 +24,8 @@ std::string machine_identity() {
 
 // A thread that waits for room in the output is let go: who would make room waits here.
 void Machine::pause() {
+  if (holds_++ > 0)
+    return;
   std::unique_lock lock(parking_);
   pausing_ = true;
   output_.close();
@@ -33,6 +35,8 @@ void Machine::pause() {
 }
 
 void Machine::resume() {
+  if (--holds_ > 0)
+    return;
   {
     const std::lock_guard lock(parking_);
     pausing_ = false;

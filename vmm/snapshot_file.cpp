@@ -215,20 +215,18 @@ bool inside(const std::vector<PageRun>& runs, std::uint64_t pages) {
 
 } // namespace
 
+// Without a name until it is whole: whatever ends this process leaves nothing.
 void save_snapshot(const Snapshot& snapshot, const fs::path& file, std::string_view key,
                    std::string_view note) {
-  std::string name = file.string() + ".XXXXXX";
-  const base::Fd fd(::mkostemp(name.data(), O_CLOEXEC));
+  const base::Fd fd(::open(file.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0444));
   if (!fd)
-    throw base::SysError(errno, "open", name);
-  try {
-    write_parts(fd, snapshot, state_bytes(snapshot, key, note), name);
-    if (::fchmod(fd.get(), 0444) != 0 || ::rename(name.c_str(), file.c_str()) != 0)
-      throw base::SysError(errno, "rename", file);
-  } catch (...) {
-    ::unlink(name.c_str());
-    throw;
-  }
+    throw base::SysError(errno, "open", file.parent_path());
+  write_parts(fd, snapshot, state_bytes(snapshot, key, note), file);
+  const std::string unnamed = fmt::format("/proc/self/fd/{}", fd.get());
+  ::unlink(file.c_str());
+  if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, file.c_str(), AT_SYMLINK_FOLLOW) != 0 &&
+      errno != EEXIST) // by another process, a moment ago: as good
+    throw base::SysError(errno, "link", file);
 }
 
 std::optional<LoadedSnapshot> load_snapshot(const fs::path& file, std::string_view key) {

@@ -15,8 +15,9 @@ namespace vmm {
 // Part of what a snapshot's key should cover: another version is not read.
 constexpr unsigned snapshot_version = 1;
 
-// Appears whole, by rename, read-only. key: what the snapshot depends on, any bytes; note: the
-// caller's, given back by load_snapshot. Throws base::SysError, and leaves nothing behind.
+// Appears whole, read-only, in place of an older one. key: what the snapshot depends on, any bytes;
+// note: the caller's, given back by load_snapshot. Throws base::SysError; leaves nothing behind,
+// also when it is killed.
 void save_snapshot(const Snapshot& snapshot, const std::filesystem::path& file,
                    std::string_view key, std::string_view note);
 

@@ -156,7 +156,8 @@ void Supervisor::wake(const std::string& payload) {
   if (const std::optional<Wake> wake = decode_wake(payload)) {
     set_clock(wake->realtime_ns);
     add_entropy(wake->seed);
-    write_to("/proc/sys/kernel/printk", wake->quiet ? "1" : "7");
+    // From any other level a kernel that finds a bug raises it to the highest: console_verbose().
+    write_to("/proc/sys/kernel/printk", wake->quiet ? "0" : "7");
   }
   channel_.send(encode(Frame{FrameType::awake, ""}));
   start_program();

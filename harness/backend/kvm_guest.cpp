@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <poll.h>
+#include <thread>
 
 #include "vmm/base/error.hpp"
 #include "vmm/base/stop.hpp"
@@ -10,6 +11,9 @@
 namespace harness {
 
 namespace {
+
+// A guest sends byte by byte: what follows the first one need not wake this thread again.
+constexpr std::chrono::milliseconds gather{1};
 
 GuestState state_of(const vmm::MachineNews& news) {
   switch (news.state) {
@@ -54,6 +58,7 @@ GuestOutput KvmGuest::poll(std::chrono::milliseconds timeout, int input) {
   const auto silent = [&news] { return news.output[0].empty() && news.output[1].empty(); };
   if (silent() && news.state == vmm::MachineState::running) {
     wait(timeout, input);
+    std::this_thread::sleep_for(gather);
     news = machine_->take();
   }
   GuestOutput output;
@@ -65,6 +70,23 @@ GuestOutput KvmGuest::poll(std::chrono::milliseconds timeout, int input) {
   output.console = std::move(news.output[static_cast<std::size_t>(vmm::Port::console)]);
   output.channel = std::move(news.output[static_cast<std::size_t>(vmm::Port::channel)]);
   return output;
+}
+
+void KvmGuest::pause() {
+  if (!held_)
+    machine_->hold();
+  held_ = true;
+}
+
+void KvmGuest::resume() {
+  if (held_)
+    machine_->let_go();
+  held_ = false;
+}
+
+void KvmGuest::stop() {
+  machine_->stop();
+  held_ = false;
 }
 
 std::vector<CpuRegisters> KvmGuest::registers() {

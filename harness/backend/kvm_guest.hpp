@@ -25,10 +25,12 @@ class KvmGuest : public Guest {
   void send(std::string_view bytes) override { machine_->send(vmm::Port::channel, bytes); }
   void type(std::string_view bytes) override { machine_->send(vmm::Port::console, bytes); }
   void inject_nmi() override { machine_->inject_nmi(); }
+  void pause() override;
+  void resume() override;
   std::vector<CpuRegisters> registers() override;
   bool read_memory(std::uint64_t address, std::span<std::uint8_t> to) override;
   std::shared_ptr<const Snapshot> snapshot() override;
-  void stop() override { machine_->stop(); }
+  void stop() override;
   std::map<std::string, std::uint64_t> exits() const override { return machine_->exits(); }
 
  private:
@@ -36,6 +38,7 @@ class KvmGuest : public Guest {
 
   std::shared_ptr<const KvmSnapshot> origin_; // null: it was booted
   std::unique_ptr<vmm::Machine> machine_;
+  bool held_ = false;
 };
 
 } // namespace harness

@@ -29,6 +29,7 @@ KernelImage::KernelImage(const std::filesystem::path& vmlinux) {
 std::optional<std::uint64_t> KernelImage::symbol(std::string_view name) const {
   if (!file_)
     return {};
+  const std::lock_guard lock(mutex_);
   const auto [known, is_new] = symbols_.try_emplace(std::string(name));
   if (is_new)
     known->second = file_->symbols().address(name);
@@ -44,18 +45,22 @@ std::optional<std::uint64_t> KernelImage::physical(std::uint64_t address) const 
 }
 
 std::optional<Member> KernelImage::member(std::string_view type, std::string_view path) const {
+  const std::lock_guard lock(mutex_);
   return types_ ? types_->member(type, path) : std::nullopt;
 }
 
 std::optional<std::size_t> KernelImage::size_of(std::string_view type) const {
+  const std::lock_guard lock(mutex_);
   return types_ ? types_->size_of(type) : std::nullopt;
 }
 
 bool KernelImage::defines_beside(std::string_view known, std::string_view name) const {
+  const std::lock_guard lock(mutex_);
   return types_ && types_->defines_beside(known, name);
 }
 
 std::optional<std::int64_t> KernelImage::enumerator(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
   return types_ ? types_->enumerator(name) : std::nullopt;
 }
 

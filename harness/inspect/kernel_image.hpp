@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@
 namespace harness {
 
 // Symbols, places and structures of a vmlinux, opened once for all guests of that kernel. Guests
-// run without KASLR: addresses are the file's. One thread at a time.
+// run without KASLR: addresses are the file's. Any thread, but for file().
 class KernelImage {
  public:
   // vmlinux may be empty. Where it cannot be used (there is none, or it has no debug information),
@@ -25,8 +26,9 @@ class KernelImage {
 
   // One line; "" where it can be used.
   const std::string& why() const { return why_; }
-  // Null where it cannot be used.
+  // Null where it cannot be used. One thread at a time: who uses it holds what hold() returns.
   const DebugFile* file() const { return file_.get(); }
+  std::unique_lock<std::mutex> hold() const { return std::unique_lock(file_use_); }
 
   // The address of code or data of that name.
   std::optional<std::uint64_t> symbol(std::string_view name) const;
@@ -44,6 +46,8 @@ class KernelImage {
   std::unique_ptr<DebugFile> file_;
   std::unique_ptr<Types> types_;
   std::vector<ElfSegment> segments_;
+  mutable std::mutex file_use_;
+  mutable std::mutex mutex_; // guards types_' and symbols_' contents
   mutable std::unordered_map<std::string, std::optional<std::uint64_t>> symbols_; // asked for
 };
 

@@ -10,6 +10,7 @@
 #include "guest/blob.hpp"
 #include "harness/backend/initramfs.hpp"
 #include "harness/job/modules.hpp"
+#include "harness/monitor/prepared_file.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/log.hpp"
@@ -23,6 +24,18 @@ namespace {
 std::string run_id(unsigned count) {
   const std::time_t now = std::time(nullptr);
   return fmt::format("{:%Y%m%d-%H%M%S}-{}-{}", fmt::localtime(now), ::getpid(), count);
+}
+
+constexpr const char* snapshot_name = "snapshot";
+
+// All that a prepared guest depends on, but the backend and this machine.
+std::string snapshot_key(const Image& image, const RunSpec& spec) {
+  return base::sha256(fmt::format("{} {} {} {} {} {}:{} {}:{}", image.key,
+                                  base::sha256(base::read_file(spec.boot.initramfs)),
+                                  spec.boot.cpus, spec.boot.memory, spec.limits.program.count(),
+                                  spec.boot.append.size(), spec.boot.append, spec.program.size(),
+                                  spec.program) +
+                      guest::encode(spec.setup));
 }
 
 std::string summary(const Job& job, const Image& image, const Outcome& outcome) {
@@ -71,6 +84,16 @@ RunSpec Runner::spec_of(const Image& image, unsigned count) const {
   return spec;
 }
 
+std::shared_ptr<const KernelImage> Runner::kernel_of(const Image& image) {
+  if (image.vmlinux.empty() || !backend_.capabilities().inspect)
+    return nullptr;
+  const std::lock_guard lock(opening_);
+  if (kernel_file_ != image.vmlinux)
+    kernel_ = std::make_shared<const KernelImage>(image.vmlinux);
+  kernel_file_ = image.vmlinux;
+  return kernel_;
+}
+
 // A boot that ends before the program is not kept: the next run tries again.
 Runner::Preparation Runner::prepared_for(const Image& image, const RunSpec& spec,
                                          const OnEvent& on_event) {
@@ -79,16 +102,35 @@ Runner::Preparation Runner::prepared_for(const Image& image, const RunSpec& spec
   if (prepared_ && prepared_of_ == kernel)
     return prepared_;
   prepared_.reset();
+  Preparation made = prepare(image, spec, on_event);
+  if (const auto* prepared = std::get_if<std::shared_ptr<const Prepared>>(&made)) {
+    prepared_ = *prepared;
+    prepared_of_ = kernel;
+  }
+  return made;
+}
+
+// Kernels of the store have their snapshot beside them: the next session need not boot.
+Runner::Preparation Runner::prepare(const Image& image, const RunSpec& spec,
+                                    const OnEvent& on_event) {
+  const bool stored = !image.folder.empty();
+  const std::string key = stored ? snapshot_key(image, spec) : "";
+  if (stored)
+    if (auto loaded = load_prepared(backend_, image.folder / snapshot_name, key))
+      return std::make_shared<const Prepared>(std::move(*loaded));
   std::variant<Prepared, Outcome> made = prepare_run(backend_, spec, on_event);
   if (auto* outcome = std::get_if<Outcome>(&made))
     return std::move(*outcome);
-  prepared_ = std::make_shared<const Prepared>(std::move(std::get<Prepared>(made)));
-  prepared_of_ = kernel;
-  return prepared_;
+  auto prepared = std::make_shared<const Prepared>(std::move(std::get<Prepared>(made)));
+  if (stored)
+    save_prepared(backend_, image.folder / snapshot_name, key, *prepared);
+  return prepared;
 }
 
 Outcome Runner::watch(const Image& image, unsigned count, const OnEvent& on_event) {
-  const RunSpec spec = spec_of(image, count);
+  RunSpec spec = spec_of(image, count);
+  const std::shared_ptr<const KernelImage> kernel = kernel_of(image);
+  spec.kernel = kernel.get();
   if (!clones_)
     return watch_run(backend_, spec, on_event);
   Preparation prepared = prepared_for(image, spec, on_event);
@@ -108,6 +150,8 @@ KeptRun Runner::run(const Image& image, const OnEvent& on_event) {
   run.outcome = watch(image, count, on_event);
   run.folder = state_ / "runs" / run_id(count);
   base::write_file(run.folder / "console", run.outcome.console);
+  if (!run.outcome.port.empty())
+    base::write_file(run.folder / "port", run.outcome.port);
   base::write_file(run.folder / "summary", summary(job_, image, run.outcome));
   if (!run.outcome.reports.empty())
     base::write_file(run.folder / "report", decode(image, run.outcome.reports.front()).text);

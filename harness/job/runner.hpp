@@ -53,7 +53,9 @@ class Runner {
 
   RunSpec spec_of(const Image& image, unsigned count) const;
   Outcome watch(const Image& image, unsigned count, const OnEvent& on_event);
+  std::shared_ptr<const KernelImage> kernel_of(const Image& image);
   Preparation prepared_for(const Image& image, const RunSpec& spec, const OnEvent& on_event);
+  Preparation prepare(const Image& image, const RunSpec& spec, const OnEvent& on_event);
 
   const Job& job_;
   Backend& backend_;
@@ -67,6 +69,9 @@ class Runner {
   std::mutex preparing_; // guards the next two; held while a guest boots for them
   std::shared_ptr<const Prepared> prepared_;
   std::filesystem::path prepared_of_;
+  std::mutex opening_;                        // guards the next two
+  std::shared_ptr<const KernelImage> kernel_; // the last one asked for
+  std::filesystem::path kernel_file_;
   std::unique_ptr<Decoder> decoder_; // of the last vmlinux asked for
   std::filesystem::path decoded_;
 };

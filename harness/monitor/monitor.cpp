@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "harness/monitor/last_words.hpp"
+#include "harness/monitor/log_tap.hpp"
 #include "harness/monitor/watch.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/log.hpp"
@@ -32,9 +33,11 @@ void nudge(Guest& guest, bool nmi) {
   }
 }
 
+constexpr std::chrono::milliseconds log_pace{10};
+
 // What a guest of the backend does goes to the watch, and back, until it has ended. words, of a
-// guest that boots: may be null.
-void follow(Guest& guest, Watch& watch, const Backend& backend, LastWords* words) {
+// guest that boots, and tap, of a clone, may be null.
+void follow(Guest& guest, Watch& watch, const Backend& backend, LastWords* words, LogTap* tap) {
   while (!watch.ended()) {
     std::chrono::milliseconds patience = watch.patience(now());
     if (words && watch.mute(now())) {
@@ -42,8 +45,12 @@ void follow(Guest& guest, Watch& watch, const Backend& backend, LastWords* words
         watch.on_silent_crash(now());
       patience = std::min(patience, LastWords::patience);
     }
-    const GuestOutput output = guest.poll(patience);
+    if (tap && tap->works())
+      patience = std::min(patience, log_pace);
+    GuestOutput output = guest.poll(patience);
     base::check_stop();
+    if (tap)
+      tap->replace(output);
     watch.step(output, now());
     if (const std::string message = watch.take_message(); !message.empty())
       guest.send(message);
@@ -72,8 +79,9 @@ template<class Work> auto guarded(const Work& work) -> decltype(work()) {
   }
 }
 
-guest::Wake wake_call() {
+guest::Wake wake_call(bool quiet) {
   guest::Wake wake;
+  wake.quiet = quiet;
   wake.seed.resize(64);
   if (::getrandom(wake.seed.data(), wake.seed.size(), 0) != static_cast<ssize_t>(wake.seed.size()))
     throw base::SysError(errno, "getrandom", "");
@@ -90,7 +98,7 @@ Outcome watch_run(Backend& backend, const RunSpec& spec, const OnEvent& on_event
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event);
     LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
-    follow(*guest, watch, backend, &words);
+    follow(*guest, watch, backend, &words, nullptr);
     return conclude(*guest, watch, words);
   });
 }
@@ -102,7 +110,7 @@ std::variant<Prepared, Outcome> prepare_run(Backend& backend, const RunSpec& spe
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event, Watch::Goal::armed);
     LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
-    follow(*guest, watch, backend, &words);
+    follow(*guest, watch, backend, &words, nullptr);
     if (!watch.armed())
       return conclude(*guest, watch, words);
     Prepared prepared;
@@ -120,10 +128,14 @@ Outcome watch_clone(Backend& backend, const Prepared& prepared, const RunSpec& s
   return guarded([&] {
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.clone(prepared.snapshot);
-    Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared, wake_call());
-    follow(*guest, watch, backend, nullptr);
+    LogTap tap(*guest, backend.capabilities().inspect ? spec.kernel : nullptr);
+    Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared,
+                wake_call(tap.works()));
+    follow(*guest, watch, backend, nullptr, &tap);
     guest->stop();
-    return watch.finish(now());
+    Outcome outcome = watch.finish(now());
+    outcome.port = tap.take_port();
+    return outcome;
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "guest/wire.hpp"
 #include "harness/backend/backend.hpp"
+#include "harness/inspect/kernel_image.hpp"
 #include "harness/monitor/outcome.hpp"
 
 namespace harness {
@@ -30,6 +31,8 @@ struct RunSpec {
   std::string program;                 // encoded
   std::vector<std::string> step_names; // one a step, for people
   RunLimits limits;
+  // Of the kernel that boots, to look into the guest with; borrowed. Null: nothing is looked at.
+  const KernelImage* kernel = nullptr;
 };
 
 using OnEvent = std::function<void(const std::string&)>; // may be empty

@@ -34,8 +34,11 @@ struct Outcome {
   OutcomeKind kind = OutcomeKind::infrastructure;
   std::string detail;               // one line for people; empty for clean
   std::vector<CrashReport> reports; // kind crash: at least one. boot_failure: what the log holds
-  std::string title() const;  // what a transcript prints: the crash's title, else the kind's words
-  std::string console;        // raw bytes
+  std::string title() const; // what a transcript prints: the crash's title, else the kind's words
+  std::string console;       // raw bytes
+  // Where the console is the kernel's log from the guest's memory: what came on its port meanwhile,
+  // at most 1 MiB; else empty.
+  std::string port;
   std::string kernel_release; // "" when the agent never said hello
   std::vector<StepResult> steps;
   double boot_seconds = 0; // start to agent ready; 0 when it never was

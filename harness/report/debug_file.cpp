@@ -65,8 +65,8 @@ int find_no_debuginfo(Dwfl_Module*, void**, const char*, Dwarf_Addr, const char*
 const Dwfl_Callbacks callbacks = {nullptr, find_no_debuginfo, dwfl_offline_section_address,
                                   nullptr};
 
-// The bytes of a section by its name; empty where there is none, or where they are compressed.
-std::string_view section_bytes(Elf* elf, std::string_view wanted) {
+// A section by its name; empty where there is none, or where it is compressed.
+ElfSection find_section(Elf* elf, std::string_view wanted) {
   std::size_t names = 0;
   if (elf_getshdrstrndx(elf, &names) != 0)
     return {};
@@ -78,9 +78,13 @@ std::string_view section_bytes(Elf* elf, std::string_view wanted) {
     const char* name = elf_strptr(elf, names, header.sh_name);
     Elf_Data* data = name && name == wanted ? elf_rawdata(section, nullptr) : nullptr;
     if (data && data->d_buf)
-      return {static_cast<const char*>(data->d_buf), data->d_size};
+      return {{static_cast<const char*>(data->d_buf), data->d_size}, header.sh_addr};
   }
   return {};
+}
+
+std::string_view section_bytes(Elf* elf, std::string_view wanted) {
+  return find_section(elf, wanted).bytes;
 }
 
 // The bytes of a linked file at an address, to the end of their section; empty where it has none.
@@ -215,6 +219,10 @@ std::vector<ElfSegment> DebugFile::segments() const {
 Dwarf* DebugFile::dwarf() const { return state_->dwarf; }
 
 std::string_view DebugFile::debug_names() const { return state_->lines.str; }
+
+ElfSection DebugFile::section(std::string_view name) const {
+  return state_->dwfl ? ElfSection() : find_section(state_->elf.get(), name);
+}
 
 std::string DebugFile::build_id() const {
   const void* bits = nullptr;

@@ -20,6 +20,11 @@ struct ElfSegment {
   std::uint64_t size = 0; // in memory
 };
 
+struct ElfSection {
+  std::string_view bytes;    // empty where there is none, or where they are compressed
+  std::uint64_t address = 0; // where it is linked to
+};
+
 // Mapped, and read where it is needed. Addresses are those of its symbols: for a module, whose
 // sections have none yet, libdw's layout. One thread at a time.
 class DebugFile {
@@ -50,6 +55,9 @@ class DebugFile {
   // The names that its debug information shares (.debug_str), each with its NUL; empty where they
   // are compressed, and for a module.
   std::string_view debug_names() const;
+
+  // A section by its name; empty for a module.
+  ElfSection section(std::string_view name) const;
 
   // The GNU build id in lower-case hexadecimal digits; "" where it has none.
   std::string build_id() const;

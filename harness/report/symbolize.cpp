@@ -5,20 +5,14 @@
 
 namespace harness {
 
-namespace {
-
-// Where the tree was when this kernel was built, as start_kernel() in init/main.c tells; "" where
-// it does not.
 std::string source_folder(const DebugFile& file) {
-  constexpr std::string_view known = "/init/main.c";
+  constexpr std::string_view known = "init/main.c";
   const auto start = file.symbols().find("start_kernel", 0);
   const std::vector<DwarfFrame> frames = start ? file.frames_at(*start) : std::vector<DwarfFrame>();
-  if (frames.empty() || !frames.back().file.ends_with(known))
+  if (frames.empty() || !frames.back().file.ends_with("/init/main.c"))
     return {};
   return frames.back().file.substr(0, frames.back().file.size() - known.size());
 }
-
-} // namespace
 
 std::string tree_path(const std::string& top, const std::string& file) {
   std::string path = std::filesystem::path(file).lexically_normal();

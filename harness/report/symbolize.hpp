@@ -19,6 +19,10 @@ struct SourceFrame {
   bool inlined = false;
 };
 
+// Where the tree was when this kernel was built, with a last '/', as start_kernel() in init/main.c
+// tells; "" where it does not, and where names in the file are relative to it.
+std::string source_folder(const DebugFile& file);
+
 // A file name without the folder top, which has a last '/', and without "." and "..".
 std::string tree_path(const std::string& top, const std::string& file);
 

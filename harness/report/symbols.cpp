@@ -121,6 +121,18 @@ const ElfSymbol* SymbolTable::data(std::string_view name) const {
   return found == symbols_.end() ? nullptr : &*found;
 }
 
+const ElfSymbol* SymbolTable::data_at(std::uint64_t address) const {
+  auto after = std::upper_bound(
+      symbols_.begin(), symbols_.end(), address,
+      [](std::uint64_t wanted, const ElfSymbol& symbol) { return wanted < symbol.address; });
+  constexpr int most_names = 16; // before it, of one place or of places within another
+  for (int i = 0; i < most_names && after != symbols_.begin(); ++i)
+    if (const ElfSymbol& symbol = *--after;
+        !symbol.function && address - symbol.address < symbol.size)
+      return &symbol;
+  return nullptr;
+}
+
 std::optional<std::uint64_t> SymbolTable::address(std::string_view name) const {
   const ElfSymbol* symbol = data(name);
   return symbol ? symbol->address : find(name, 0);

@@ -49,8 +49,11 @@ class SymbolTable {
   // The first data symbol of that name; null where there is none.
   const ElfSymbol* data(std::string_view name) const;
 
-  // That, else the one function of that name: assembler has data without a type. Nothing where
-  // there is none, or several.
+  // The data symbol that address is in, by its size; null where it is in none.
+  const ElfSymbol* data_at(std::uint64_t address) const;
+
+  // The first data symbol, else the one function of that name: assembler has data without a type.
+  // Nothing where there is none, or several.
   std::optional<std::uint64_t> address(std::string_view name) const;
 
  private:

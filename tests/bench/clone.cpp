@@ -92,7 +92,9 @@ void await(harness::Guest& guest, guest::FrameType type) {
 class Bench {
  public:
   Bench(harness::Backend& backend, harness::RunSpec spec)
-      : backend_(backend), spec_(std::move(spec)) {}
+      : backend_(backend), spec_(std::move(spec)), kernel_(spec_.boot.vmlinux) {
+    spec_.kernel = &kernel_;
+  }
 
   void run(unsigned rounds) {
     const unsigned boots = std::max(3u, rounds / 5);
@@ -196,6 +198,7 @@ class Bench {
 
   harness::Backend& backend_;
   harness::RunSpec spec_;
+  harness::KernelImage kernel_;
   harness::Prepared prepared_;
 };
 

@@ -208,6 +208,10 @@ std::string encode_heartbeat(std::uint64_t uptime_ms) {
   return frame_with(FrameType::heartbeat, uptime_ms);
 }
 
+std::string encode_awake(std::uint64_t realtime_ns) {
+  return frame_with(FrameType::awake, realtime_ns);
+}
+
 std::optional<Hello> decode_hello(std::string_view payload) { return decode<Hello>(payload); }
 std::optional<Missing> decode_missing(std::string_view payload) { return decode<Missing>(payload); }
 std::optional<Begin> decode_begin(std::string_view payload) { return decode<Begin>(payload); }

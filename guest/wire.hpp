@@ -46,7 +46,7 @@ enum class FrameType : std::uint16_t {
   begin = 9,     // Begin: a step begins; without a step frame after it, it is the one that hangs
   ready = 10,    // empty: setup was applied
   armed = 11,    // empty: the program can start; waits for wake
-  awake = 12,    // empty
+  awake = 12,    // u64 time of day in ns since 1970
   // host to agent
   setup = 64,     // Setup
   program = 65,   // encoded program (guest/program.hpp)
@@ -117,6 +117,7 @@ std::string encode(const Done&);
 std::string encode(const Setup&);
 std::string encode(const Wake&);
 std::string encode_heartbeat(std::uint64_t uptime_ms);
+std::string encode_awake(std::uint64_t realtime_ns);
 
 // Nothing when the payload is not exactly one such value (too short, too long, a length that lies).
 std::optional<Hello> decode_hello(std::string_view payload);

@@ -99,6 +99,13 @@ void set_clock(std::uint64_t realtime_ns) {
     ::clock_settime(CLOCK_REALTIME, &now);
 }
 
+std::uint64_t realtime_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 // random(4), "/dev/random interface"; RNDRESEEDCRNG is there from v4.17 on.
 void add_entropy(const std::string& bytes) {
   const int fd = ::open("/dev/urandom", O_WRONLY | O_CLOEXEC);

@@ -20,6 +20,9 @@ void apply(const Setup& setup, Channel& channel);
 // Wall-clock time, nanoseconds since 1970; 0: stays as it is.
 void set_clock(std::uint64_t realtime_ns);
 
+// As set_clock takes it.
+std::uint64_t realtime_ns();
+
 // Mixes bytes into the kernel's random numbers, and makes them the seed of what comes next.
 void add_entropy(const std::string& bytes);
 

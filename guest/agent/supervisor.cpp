@@ -159,7 +159,7 @@ void Supervisor::wake(const std::string& payload) {
     // From any other level a kernel that finds a bug raises it to the highest: console_verbose().
     write_to("/proc/sys/kernel/printk", wake->quiet ? "0" : "7");
   }
-  channel_.send(encode(Frame{FrameType::awake, ""}));
+  channel_.send(encode_awake(realtime_ns()));
   start_program();
 }
 

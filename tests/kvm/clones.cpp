@@ -6,17 +6,24 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <poll.h>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "guest/blob.hpp"
+#include "guest/program.hpp"
+#include "guest/wire.hpp"
 #include "harness/backend/command_line.hpp"
 #include "harness/backend/initramfs.hpp"
+#include "harness/inspect/kernel_image.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/snapshot_file.hpp"
@@ -64,28 +71,77 @@ bool says(vmm::Machine& machine, const std::string& word, std::string* console =
   return heard.channel == word;
 }
 
-// A guest that sends back what it is sent, booted and ready.
-std::unique_ptr<vmm::Machine> boot(unsigned cpus) {
+fs::path kernel_file() {
   const char* folder = std::getenv("KREPRO_TEST_KERNEL");
   INFO("KREPRO_TEST_KERNEL must name a folder with a vmlinux");
   REQUIRE(folder != nullptr);
+  return fs::path(folder) / "vmlinux";
+}
+
+std::unique_ptr<vmm::Machine> start(std::string_view init, const std::string& append,
+                                    unsigned cpus) {
   const base::TempDir scratch(fs::temp_directory_path(), "krepro-clones-");
   vmm::MachineSpec spec;
-  spec.kernel = fs::path(folder) / "vmlinux";
+  spec.kernel = kernel_file();
   spec.initrd = scratch.path() / "initramfs";
-  base::write_file(spec.initrd,
-                   harness::make_initramfs(base::read_file(KREPRO_CONTRACT_GUEST), {}));
-  spec.command_line = harness::command_line("quiet contract=echo", harness::Hypervisor::krepro);
+  base::write_file(spec.initrd, harness::make_initramfs(init, {}));
+  spec.command_line = harness::command_line("quiet " + append, harness::Hypervisor::krepro);
   spec.cpus = cpus;
   spec.memory = 512u << 20;
   auto machine = std::make_unique<vmm::Machine>(spec);
   machine->start();
+  return machine;
+}
+
+// A guest that sends back what it is sent, booted and ready.
+std::unique_ptr<vmm::Machine> boot(unsigned cpus) {
+  auto machine = start(base::read_file(KREPRO_CONTRACT_GUEST), "contract=echo", cpus);
   const Heard heard = hear(*machine, seconds(120), [](const Heard& h) {
     return h.channel.find("ready\n") != std::string::npos;
   });
   INFO(heard.console);
   REQUIRE(heard.channel == "ready\n");
   return machine;
+}
+
+guest::Frame await_frame(vmm::Machine& machine, guest::FrameType type) {
+  guest::Decoder decoder;
+  std::optional<guest::Frame> found;
+  std::size_t fed = 0;
+  hear(machine, seconds(120), [&](const Heard& heard) {
+    decoder.feed(std::string_view(heard.channel).substr(fed));
+    fed = heard.channel.size();
+    while (const auto frame = decoder.next())
+      if (frame->type == type)
+        found = frame;
+    return found.has_value();
+  });
+  REQUIRE(found);
+  return *found;
+}
+
+// An agent that holds an empty program.
+std::shared_ptr<const vmm::Snapshot> armed_guest() {
+  const auto machine = start(guest::agent_binary(), "", 1);
+  await_frame(*machine, guest::FrameType::hello);
+  guest::Setup setup;
+  setup.hold = true;
+  machine->send(vmm::Port::channel,
+                guest::encode(setup) +
+                    guest::encode({guest::FrameType::program, guest::encode(guest::Program{})}));
+  await_frame(*machine, guest::FrameType::armed);
+  return machine->snapshot();
+}
+
+// The key of the kernel's random number generator (drivers/char/random.c).
+std::string random_state(const vmm::GuestMemory& memory) {
+  const harness::KernelImage kernel(kernel_file());
+  const auto symbol = kernel.symbol("base_crng");
+  REQUIRE(symbol);
+  const auto place = kernel.physical(*symbol);
+  REQUIRE(place);
+  const auto bytes = memory.at(*place, 32);
+  return {bytes.begin(), bytes.end()};
 }
 
 // What this process holds.
@@ -129,6 +185,25 @@ TEST_CASE("clones of a guest go on where it was, and so does the guest") {
     clone.start();
     REQUIRE(says(clone, "again"));
   }
+}
+
+TEST_CASE("a clone that is woken has random numbers of its own, and the time it was told") {
+  constexpr std::uint64_t new_year_2030 = 1'893'456'000'000'000'000;
+  const auto snapshot = armed_guest();
+  const auto before = random_state(snapshot->memory.copy());
+  std::set<std::string> states{before};
+  for (const char* seed : {"one seed", "another seed"}) {
+    vmm::Machine clone(snapshot);
+    clone.start();
+    clone.send(vmm::Port::channel, guest::encode(guest::Wake{seed, new_year_2030, true}));
+    const auto awake = await_frame(clone, guest::FrameType::awake);
+    const std::uint64_t now = guest::decode_u64(awake.payload).value_or(0);
+    CHECK(now >= new_year_2030);
+    CHECK(now < new_year_2030 + 60'000'000'000);
+    clone.stop();
+    states.insert(random_state(clone.memory()));
+  }
+  CHECK(states.size() == 3);
 }
 
 TEST_CASE("a snapshot that was saved is as good as the one it was") {

@@ -90,6 +90,10 @@ TEST_CASE("every message comes back as it was sent") {
   CHECK(decode_wake(wake.payload)->quiet);
   check_strict(wake.payload, decode_wake);
 
+  const Frame awake = only_frame(encode_awake(5));
+  CHECK(awake.type == FrameType::awake);
+  CHECK(decode_u64(awake.payload) == 5u);
+
   const Frame beat = only_frame(encode_heartbeat(0x0102030405060708));
   CHECK(beat.type == FrameType::heartbeat);
   CHECK(decode_u64(beat.payload) == 0x0102030405060708u);

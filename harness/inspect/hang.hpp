@@ -61,8 +61,8 @@ class HangWatch {
 };
 
 struct HangLooks {
-  unsigned count = 16;
-  std::chrono::milliseconds apart{40};
+  unsigned count = 10;
+  std::chrono::milliseconds apart{60};
 };
 
 // All at once; wait is called between the looks, and may throw to give up.

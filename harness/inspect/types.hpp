@@ -33,6 +33,8 @@ class Types {
   explicit Types(const DebugFile& file);
   Types(Types&&) noexcept;
   Types& operator=(Types&&) noexcept;
+  Types(const Types&) = delete;
+  Types& operator=(const Types&) = delete;
   ~Types();
 
   // path: "thread.sp"; what is unnamed in between is looked through, a member of an array is one of

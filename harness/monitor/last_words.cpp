@@ -56,24 +56,19 @@ std::string_view last_line(std::string_view text) {
   return last;
 }
 
-LastWords::LastWords(Guest& guest, const Capabilities& capabilities,
-                     const std::filesystem::path& vmlinux, TimePoint start)
-    : guest_(guest), vmlinux_(vmlinux), start_(start), able_(capabilities.inspect) {
-  if (!able_)
-    why_ = "this backend does not show memory";
+LastWords::LastWords(Guest& guest, const KernelImage* kernel, TimePoint start)
+    : guest_(guest), kernel_(kernel), start_(start) {
+  if (kernel_ == nullptr)
+    why_ = "this backend does not show memory, or there is no vmlinux";
 }
 
 bool LastWords::open() {
-  if (!able_)
-    return false;
-  if (!reader_) {
-    kernel_ = std::make_unique<KernelImage>(vmlinux_);
+  if (kernel_ != nullptr && !reader_)
     reader_.emplace(
         *kernel_,
         [this](std::uint64_t address, auto to) { return guest_.read_memory(address, to); },
         LogLevels::all);
-  }
-  return true;
+  return kernel_ != nullptr;
 }
 
 void LastWords::read(bool rest) {

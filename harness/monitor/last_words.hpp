@@ -2,8 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,15 +21,13 @@ std::string_view unshown_part(std::string_view log, std::string_view console);
 // none.
 std::string_view last_line(std::string_view text);
 
-// Reads the log of one guest from its memory. Without Capabilities::inspect or a vmlinux it has
-// nothing to say.
+// Reads the log of one guest from its memory.
 class LastWords {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // guest is borrowed.
-  LastWords(Guest& guest, const Capabilities& capabilities, const std::filesystem::path& vmlinux,
-            TimePoint start);
+  // Both are borrowed. kernel is null where nobody can look.
+  LastWords(Guest& guest, const KernelImage* kernel, TimePoint start);
 
   // While a guest boots and its console shows nothing: looks at the log now and then, because
   // memory may be gone with the guest when it dies. Whatever the backend fails in is left for
@@ -49,10 +45,8 @@ class LastWords {
   void read(bool rest);
 
   Guest& guest_;
-  std::filesystem::path vmlinux_;
+  const KernelImage* kernel_;
   TimePoint start_;
-  bool able_;
-  std::unique_ptr<KernelImage> kernel_;
   std::optional<LogReader> reader_;
   CrashScanner scanner_;
   std::string log_;

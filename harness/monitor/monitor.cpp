@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <sys/random.h>
 
+#include "harness/inspect/hang.hpp"
 #include "harness/monitor/last_words.hpp"
 #include "harness/monitor/log_tap.hpp"
 #include "harness/monitor/watch.hpp"
@@ -24,38 +26,83 @@ Outcome broken(const std::string& why) {
   return outcome;
 }
 
-void nudge(Guest& guest, bool nmi) {
-  try {
-    if (nmi)
-      guest.inject_nmi();
-  } catch (const base::Error& error) {
-    base::log("monitor", base::LogLevel::info, "no NMI: {}", error.what());
-  }
-}
-
 constexpr std::chrono::milliseconds log_pace{10};
 
-// What a guest of the backend does goes to the watch, and back, until it has ended. words, of a
-// guest that boots, and tap, of a clone, may be null.
-void follow(Guest& guest, Watch& watch, const Backend& backend, LastWords* words, LogTap* tap) {
-  while (!watch.ended()) {
-    std::chrono::milliseconds patience = watch.patience(now());
-    if (words && watch.mute(now())) {
-      if (words->listen(now()))
-        watch.on_silent_crash(now());
+// One guest, followed to the end of its run.
+class Follower {
+ public:
+  // words, of a guest that boots, and tap, of a clone, may be null. All are borrowed.
+  Follower(Guest& guest, Watch& watch, const Capabilities& can, const KernelImage* kernel,
+           LastWords* words, LogTap* tap)
+      : guest_(guest), watch_(watch), can_(can), kernel_(kernel), words_(words), tap_(tap) {}
+
+  void run() {
+    while (!watch_.ended()) {
+      hear(watch_.patience(now()));
+      if (watch_.take_look())
+        watch_.on_diagnosis(look(), now());
+      if (!watch_.ended() && watch_.take_nmi())
+        nudge();
+    }
+  }
+
+ private:
+  // What the guest does goes to the watch, and back.
+  void hear(std::chrono::milliseconds patience) {
+    if (words_ && watch_.mute(now())) {
+      if (words_->listen(now()))
+        watch_.on_silent_crash(now());
       patience = std::min(patience, LastWords::patience);
     }
-    if (tap && tap->works())
+    if (tap_ && tap_->works())
       patience = std::min(patience, log_pace);
-    GuestOutput output = guest.poll(patience);
+    GuestOutput output = guest_.poll(patience);
     base::check_stop();
-    if (tap)
-      tap->replace(output);
-    watch.step(output, now());
-    if (const std::string message = watch.take_message(); !message.empty())
-      guest.send(message);
-    nudge(guest, watch.take_nmi() && backend.capabilities().nmi);
+    if (tap_)
+      tap_->replace(output);
+    watch_.step(output, now());
+    if (const std::string message = watch_.take_message(); !message.empty())
+      guest_.send(message);
   }
+
+  // Nothing where nobody can look, or the guest ends meanwhile.
+  std::optional<HangDiagnosis> look() {
+    if (kernel_ == nullptr || !kernel_->why().empty())
+      return std::nullopt;
+    try {
+      const auto use = kernel_->hold();
+      return diagnose_hang(guest_, *kernel_, HangLooks{}, [this](auto wait) {
+        for (const TimePoint end = now() + wait; now() < end && !watch_.ended();)
+          hear(std::chrono::ceil<std::chrono::milliseconds>(end - now()));
+      });
+    } catch (const base::Interrupted&) {
+      throw;
+    } catch (const base::Error& error) {
+      base::log("monitor", base::LogLevel::info, "no look from outside: {}", error.what());
+      return std::nullopt;
+    }
+  }
+
+  void nudge() {
+    try {
+      if (can_.nmi)
+        guest_.inject_nmi();
+    } catch (const base::Error& error) {
+      base::log("monitor", base::LogLevel::info, "no NMI: {}", error.what());
+    }
+  }
+
+  Guest& guest_;
+  Watch& watch_;
+  const Capabilities& can_;
+  const KernelImage* kernel_;
+  LastWords* words_;
+  LogTap* tap_;
+};
+
+// The kernel to look into a guest with; null where the backend does not let anybody look.
+const KernelImage* kernel_for(const Backend& backend, const RunSpec& spec) {
+  return backend.capabilities().inspect ? spec.kernel : nullptr;
 }
 
 // The outcome of a boot; ends the guest.
@@ -97,8 +144,9 @@ Outcome watch_run(Backend& backend, const RunSpec& spec, const OnEvent& on_event
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event);
-    LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
-    follow(*guest, watch, backend, &words, nullptr);
+    const KernelImage* const kernel = kernel_for(backend, spec);
+    LastWords words(*guest, kernel, start);
+    Follower(*guest, watch, backend.capabilities(), kernel, &words, nullptr).run();
     return conclude(*guest, watch, words);
   });
 }
@@ -109,8 +157,9 @@ std::variant<Prepared, Outcome> prepare_run(Backend& backend, const RunSpec& spe
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.boot(spec.boot);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event, Watch::Goal::armed);
-    LastWords words(*guest, backend.capabilities(), spec.boot.vmlinux, start);
-    follow(*guest, watch, backend, &words, nullptr);
+    const KernelImage* const kernel = kernel_for(backend, spec);
+    LastWords words(*guest, kernel, start);
+    Follower(*guest, watch, backend.capabilities(), kernel, &words, nullptr).run();
     if (!watch.armed())
       return conclude(*guest, watch, words);
     Prepared prepared;
@@ -128,10 +177,11 @@ Outcome watch_clone(Backend& backend, const Prepared& prepared, const RunSpec& s
   return guarded([&] {
     const TimePoint start = now();
     const std::unique_ptr<Guest> guest = backend.clone(prepared.snapshot);
-    LogTap tap(*guest, backend.capabilities().inspect ? spec.kernel : nullptr);
+    const KernelImage* const kernel = kernel_for(backend, spec);
+    LogTap tap(*guest, kernel);
     Watch watch(spec, backend.capabilities().slowdown, start, on_event, prepared,
                 wake_call(tap.works()));
-    follow(*guest, watch, backend, nullptr, &tap);
+    Follower(*guest, watch, backend.capabilities(), kernel, nullptr, &tap).run();
     guest->stop();
     Outcome outcome = watch.finish(now());
     outcome.port = tap.take_port();

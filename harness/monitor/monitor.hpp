@@ -19,10 +19,12 @@ namespace harness {
 struct RunLimits {
   std::chrono::milliseconds boot{20'000};    // start to agent ready
   std::chrono::milliseconds program{20'000}; // program sent to done
+  std::chrono::milliseconds suspect{1'500};  // gap between heartbeats: the guest is looked at
   std::chrono::milliseconds silence{5'000};  // longest gap between heartbeats
   std::chrono::milliseconds settle{300};     // after done: time for the kernel to complain
   std::chrono::milliseconds crash_tail{
-      1'500}; // after a crash began: time for its text to be complete
+      1'500};                            // after a crash began: time for its text to be complete
+  std::chrono::milliseconds look{3'000}; // for a look from outside
 };
 
 struct RunSpec {

@@ -20,6 +20,9 @@ constexpr milliseconds preparing{10'000};   // modules, sysctls, upload of the p
 constexpr milliseconds dump_limit{4'000};
 constexpr std::size_t max_steps_kept = 65'536;
 
+// Hung tasks, lockups and stalls.
+bool tells_of_a_hang(const CrashReport& report) { return report.type == "HANG"; }
+
 double seconds_between(TimePoint from, TimePoint to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -72,6 +75,7 @@ void Watch::step(const GuestOutput& output, TimePoint now) {
     if (!frame)
       break;
     last_frame_ = now;
+    looked_ = false;
     on_frame(*frame, now);
   }
   if (ended())
@@ -87,7 +91,8 @@ void Watch::on_console(std::string_view bytes, TimePoint now) {
     return;
   console_.append(bytes);
   last_sign_ = now;
-  const bool watching = phase_ != Phase::tail && phase_ != Phase::dumping && phase_ != Phase::ended;
+  const bool watching = phase_ != Phase::tail && phase_ != Phase::looking &&
+                        phase_ != Phase::dumping && phase_ != Phase::ended;
   if (scanner_.feed(bytes) && watching)
     begin_tail(now);
 }
@@ -200,10 +205,16 @@ void Watch::on_guest_end(const GuestOutput& output) {
                                                           : "the guest died: " + output.reason;
   if (phase_ == Phase::dumping)
     return end(OutcomeKind::hang, hang_detail_);
+  if (phase_ == Phase::looking)
+    return end(OutcomeKind::crash, "");
   if (outcome_.kernel_release.empty())
     return end(OutcomeKind::boot_failure, how + " before the agent was ready");
   // Whether it was a crash is for the log to say; see finish().
   end(OutcomeKind::hang, how + place());
+}
+
+bool Watch::mute_agent(TimePoint now) const {
+  return now - last_frame_ >= scaled(spec_.limits.suspect);
 }
 
 bool Watch::talking() const { return phase_ == Phase::preparing || phase_ == Phase::running; }
@@ -224,6 +235,8 @@ void Watch::on_time(TimePoint now) {
     return end(OutcomeKind::boot_failure,
                fmt::format("silent for {:.0f} s before the agent was ready",
                            seconds_between(last_sign_, now)));
+  if (talking() && mute_agent(now) && !looked_)
+    look_ = looked_ = true;
   if (talking() && now - last_frame_ >= scaled(spec_.limits.silence))
     return hang(fmt::format("no heartbeat for {:.0f} s", seconds_between(last_frame_, now)), now);
   if (now >= deadline_)
@@ -242,6 +255,8 @@ void Watch::on_deadline(TimePoint now) {
     return end_clean();
   case Phase::tail:
     return end_tail(now);
+  case Phase::looking:
+    return end(OutcomeKind::crash, "");
   case Phase::dumping:
     return end(OutcomeKind::hang, hang_detail_);
   case Phase::ended:
@@ -253,6 +268,7 @@ void Watch::hang(const std::string& why, TimePoint now) {
   hang_detail_ = why + place();
   tell(hang_detail_);
   message_ += guest::encode(guest::Frame{guest::FrameType::dump, ""});
+  look_ = true;
   nmi_ = why.find("heartbeat") != std::string::npos;
   if (nmi_)
     before_nmi_ = console_.text();
@@ -260,14 +276,47 @@ void Watch::hang(const std::string& why, TimePoint now) {
   enter(Phase::dumping, now, dump_limit);
 }
 
+// A guest that does not answer and spins will do so for ever; one that answers is heard to the end
+// of its own words first.
+void Watch::on_diagnosis(std::optional<HangDiagnosis> diagnosis, TimePoint now) {
+  if (diagnosis)
+    tell("seen from outside: " + diagnosis->summary);
+  const bool shown = diagnosis && diagnosis->report;
+  if (shown)
+    diagnosis_ = std::move(diagnosis);
+  if (phase_ == Phase::looking)
+    return end(OutcomeKind::crash, "");
+  if (!shown || !mute_agent(now))
+    return;
+  if (phase_ == Phase::dumping)
+    return end(OutcomeKind::hang, hang_detail_);
+  if (talking())
+    end(OutcomeKind::hang,
+        fmt::format("no heartbeat for {:.0f} s{}", seconds_between(last_frame_, now), place()));
+}
+
+// What a kernel says of a hang is preferred; what was seen is added to it.
+void Watch::add_diagnosis() {
+  if (!diagnosis_)
+    return;
+  if (outcome_.kind == OutcomeKind::crash && tells_of_a_hang(outcome_.reports.front()))
+    outcome_.reports.front().text += "\n" + diagnosis_->text;
+  if (outcome_.kind != OutcomeKind::hang)
+    return;
+  outcome_.detail = diagnosis_->report->title + ": " + outcome_.detail;
+  outcome_.reports.insert(outcome_.reports.begin(), *diagnosis_->report);
+}
+
 void Watch::end_tail(TimePoint now) {
   if (before_tail_ == Phase::booting)
     return end(OutcomeKind::boot_failure, "the kernel crashed before the agent was ready");
-  const std::vector<CrashReport> reports = parse_log(console_.text());
-  const bool real = std::any_of(reports.begin(), reports.end(),
-                                [](const auto& report) { return !report.suppressed; });
-  if (real)
-    return end(OutcomeKind::crash, "");
+  const std::vector<CrashReport> reports = reports_in(console_.text());
+  if (!reports.empty() && !reports.front().suppressed) {
+    if (!tells_of_a_hang(reports.front()))
+      return end(OutcomeKind::crash, "");
+    look_ = true;
+    return enter(Phase::looking, now, spec_.limits.look);
+  }
   // It only looked like one: go on where it was.
   scanner_ = CrashScanner();
   if (done_)
@@ -290,7 +339,8 @@ std::chrono::milliseconds Watch::patience(TimePoint now) const {
   if (phase_ == Phase::tail || phase_ == Phase::dumping)
     next = std::min(next, last_sign_ + quiet_window());
   if (talking())
-    next = std::min(next, last_frame_ + scaled(spec_.limits.silence));
+    next =
+        std::min(next, last_frame_ + scaled(looked_ ? spec_.limits.silence : spec_.limits.suspect));
   const auto left = std::chrono::ceil<Milliseconds>(next - now);
   return std::clamp(left, Milliseconds(10), Milliseconds(1'000));
 }
@@ -324,6 +374,7 @@ Outcome Watch::finish(TimePoint now) {
     outcome_.kind = OutcomeKind::crash;
     outcome_.detail = outcome_.reports.front().title;
   }
+  add_diagnosis();
   return std::move(outcome_);
 }
 

@@ -11,6 +11,7 @@
 
 #include "guest/wire.hpp"
 #include "harness/backend/backend.hpp"
+#include "harness/inspect/hang_verdict.hpp"
 #include "harness/monitor/console.hpp"
 #include "harness/monitor/monitor.hpp"
 #include "harness/monitor/outcome.hpp"
@@ -48,6 +49,10 @@ class Watch {
   std::chrono::milliseconds patience(TimePoint now) const;
   // Bytes for the agent; once.
   std::string take_message() { return std::exchange(message_, {}); }
+  // True once, when the guest should be looked at from outside; then on_diagnosis() follows.
+  bool take_look() { return std::exchange(look_, false); }
+  // What was seen; nothing where nobody can look. step() may be called in between.
+  void on_diagnosis(std::optional<HangDiagnosis> diagnosis, TimePoint now);
   // True once, when a guest that answers nothing should get an NMI.
   bool take_nmi() { return std::exchange(nmi_, false); }
   // The outcome, after ended().
@@ -60,6 +65,7 @@ class Watch {
     running,   // until done
     settling,  // the program is done; the kernel may still complain
     tail,      // a crash began; its text is coming
+    looking,   // it is there, and says that something hangs; the guest is being looked at
     dumping,   // it hangs; the agent was asked for stacks
     ended,
   };
@@ -82,6 +88,8 @@ class Watch {
   void end_tail(TimePoint now);
   void end_clean();
   bool talking() const;
+  bool mute_agent(TimePoint now) const;
+  void add_diagnosis();
   std::string place() const;
   std::string step_name(unsigned index) const;
   void tell(const std::string& event) const;
@@ -108,6 +116,9 @@ class Watch {
   std::optional<std::string> before_nmi_; // the console when an NMI was asked for
   std::string message_;
   bool nmi_ = false;
+  bool look_ = false;
+  bool looked_ = false; // since the last frame of the agent
+  std::optional<HangDiagnosis> diagnosis_;
   Outcome outcome_;
 };
 

@@ -19,19 +19,19 @@ class DeadGuest : public Guest {
   void stop() override {}
 };
 
-Outcome told(const std::string& console, bool inspect, OutcomeKind kind) {
+Outcome told(const std::string& console, const KernelImage* kernel, OutcomeKind kind) {
   DeadGuest guest;
-  Capabilities capabilities;
-  capabilities.inspect = inspect;
   Outcome outcome;
   outcome.kind = kind;
   outcome.detail = "not ready";
   outcome.console = console;
-  LastWords words(guest, capabilities, "", {});
+  LastWords words(guest, kernel, {});
   words.listen(std::chrono::steady_clock::now());
   words.tell(outcome);
   return outcome;
 }
+
+const KernelImage unknown("");
 
 } // namespace
 
@@ -54,11 +54,12 @@ TEST_CASE("the last line that says something") {
 }
 
 TEST_CASE("a boot failure says how far it came") {
-  CHECK(told("a\r\nb\x1b\r\n", false, OutcomeKind::boot_failure).detail ==
+  CHECK(told("a\r\nb\x1b\r\n", nullptr, OutcomeKind::boot_failure).detail ==
         "not ready; its last line: b?");
-  CHECK(told("", false, OutcomeKind::boot_failure).detail ==
-        "not ready; it said nothing, and its log is not read: this backend does not show memory");
-  CHECK(told("", true, OutcomeKind::boot_failure).detail ==
+  CHECK(told("", nullptr, OutcomeKind::boot_failure).detail ==
+        "not ready; it said nothing, and its log is not read: this backend does not show memory, "
+        "or there is no vmlinux");
+  CHECK(told("", &unknown, OutcomeKind::boot_failure).detail ==
         "not ready; it said nothing, and its log is not read: no vmlinux of this kernel is known");
-  CHECK(told("a\n", true, OutcomeKind::hang).detail == "not ready");
+  CHECK(told("a\n", &unknown, OutcomeKind::hang).detail == "not ready");
 }

@@ -77,6 +77,26 @@ struct Story {
   bool nmi = false;
 };
 
+const std::string hung_task =
+    "[    9.000000][   T20] INFO: task krepro:60 blocked for more than 3 seconds.\n"
+    "[    9.000001][   T20]       Not tainted 6.1.0 #1\n"
+    "[    9.000002][   T20] task:krepro          state:D stack:13000 pid:60    ppid:1\n"
+    "[    9.000003][   T20] Call Trace:\n"
+    "[    9.000004][   T20]  schedule+0x12/0x34\n"
+    "[    9.000005][   T20]  __mutex_lock+0x12/0x34\n"
+    "[    9.000006][   T20]  stop_device+0x12/0x34\n"
+    "[    9.000007][   T20]  vfs_write+0x12/0x34\n"
+    "[    9.000008][   T20]  entry_SYSCALL_64_after_hwframe+0x12/0x34\n";
+
+HangDiagnosis spinning() {
+  CrashReport report;
+  report.title = "hang in spin_here";
+  report.type = "HANG";
+  report.frame = "spin_here";
+  report.text = "spinning in spin_here\n";
+  return {HangKind::spinning, "spinning in spin_here", report.text, report};
+}
+
 // Of a run that starts from a guest that was prepared.
 Prepared prepared() {
   Prepared made;
@@ -333,4 +353,53 @@ TEST_CASE("a crash that only the log in memory shows ends a boot") {
   const Outcome outcome = story.outcome();
   REQUIRE(outcome.kind == OutcomeKind::boot_failure);
   REQUIRE(outcome.detail == "the kernel crashed before the agent was ready");
+}
+
+TEST_CASE("an agent that falls silent is looked for from outside; a CPU that spins is a verdict") {
+  Story story;
+  story.started().wait(milliseconds(2'000), false);
+  REQUIRE(story.watch.take_look());
+  REQUIRE_FALSE(story.watch.ended());
+  story.watch.on_diagnosis(spinning(), story.now);
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::hang);
+  REQUIRE(outcome.title() == "hung: hang in spin_here: no heartbeat for 2 s");
+  REQUIRE(outcome.reports.size() == 1);
+  REQUIRE(outcome.reports[0].frame == "spin_here");
+  REQUIRE_FALSE(story.nmi);
+}
+
+TEST_CASE("a look that shows no hang is none; silence goes on to its limit") {
+  Story story;
+  story.started().wait(milliseconds(2'000), false);
+  REQUIRE(story.watch.take_look());
+  story.watch.on_diagnosis(HangDiagnosis{HangKind::idle, "all idle", "", {}}, story.now);
+  story.wait(milliseconds(500), false);
+  REQUIRE_FALSE(story.watch.take_look());
+  story.wait(milliseconds(20'000), false);
+  REQUIRE(story.nmi);
+  REQUIRE(story.outcome().title() == "hung: no heartbeat for 5 s");
+}
+
+TEST_CASE("an agent that is back when the look is done goes on") {
+  Story story;
+  story.started().wait(milliseconds(2'000), false);
+  REQUIRE(story.watch.take_look());
+  story.wait(milliseconds(50)).watch.on_diagnosis(spinning(), story.now);
+  REQUIRE_FALSE(story.watch.ended());
+  story.done().wait(milliseconds(1'000));
+  REQUIRE(story.outcome().kind == OutcomeKind::clean);
+}
+
+TEST_CASE("what a kernel says of a hang is preferred, and what was seen is added to it") {
+  Story story;
+  story.started().console(hung_task).wait(milliseconds(400));
+  REQUIRE_FALSE(story.watch.ended());
+  REQUIRE(story.watch.take_look());
+  const bool seen = GENERATE(true, false);
+  story.watch.on_diagnosis(seen ? std::optional(spinning()) : std::nullopt, story.now);
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::crash);
+  REQUIRE(outcome.reports[0].title == "INFO: task hung in stop_device");
+  REQUIRE((outcome.reports[0].text.find("spinning in spin_here") != std::string::npos) == seen);
 }

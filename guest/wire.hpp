@@ -95,7 +95,8 @@ struct Done {
 
 struct Setup {
   std::vector<std::string> modules; // in order: /modules/<name>.ko of the initramfs
-  std::vector<std::string> sysctls; // "kernel.hung_task_timeout_secs=3"; unknown: a note
+  // "kernel.hung_task_timeout_secs=3", or a path in place of the name; unknown: a note
+  std::vector<std::string> sysctls;
   std::uint32_t deadline_ms = 0; // guest time from started; then the agent dumps by itself; 0: none
   bool hold = false;             // the program waits for wake
 };

@@ -36,11 +36,13 @@ std::string load_module(const std::string& name) {
 // "" or why it was not set.
 std::string set_sysctl(const std::string& setting) {
   const std::size_t equals = setting.find('=');
-  if (equals == std::string::npos)
+  if (equals == std::string::npos || equals == 0)
     return "sysctl " + setting + ": expected name=value";
   std::string path = setting.substr(0, equals);
-  std::replace(path.begin(), path.end(), '.', '/');
-  path = "/proc/sys/" + path;
+  if (path.front() != '/') {
+    std::replace(path.begin(), path.end(), '.', '/');
+    path = "/proc/sys/" + path;
+  }
   if (write_to(path, setting.substr(equals + 1)))
     return "";
   return "sysctl " + setting + ": " + path + ": " + std::strerror(errno);

@@ -54,8 +54,9 @@ std::string job_digest(const Job& job) {
   const RunLimits& limits = job.limits;
   std::string all = field(job.tree.string()) + field(job.image.string()) + field(job.config) +
                     field(job.modules) + field(job.backend) + field(job.append) +
-                    field(job.program.encoded) + field(job.sysctls) + field(job.expect_title) +
-                    field(job.expect_files) + field(job.good) + field(job.releases);
+                    field(job.program.encoded) + field(job.sysctls.value_or(hang_limits(1))) +
+                    field(job.expect_title) + field(job.expect_files) + field(job.good) +
+                    field(job.releases);
   all += fmt::format("{} {} {} {} {} {} {} {}", job.cpus, job.memory, job.runs, limits.boot.count(),
                      limits.program.count(), limits.silence.count(), limits.settle.count(),
                      limits.crash_tail.count());

@@ -1,6 +1,8 @@
 #include "harness/job/job.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -90,6 +92,17 @@ void read_bisect(const TomlTable& table, Job& job) {
 
 std::vector<std::string> default_fragments() {
   return {"base", "lockdep", "hang", "vhost", "debuginfo"};
+}
+
+// A lockup is told after twice watchdog_thresh.
+std::vector<std::string> hang_limits(double slowdown) {
+  const auto seconds = [slowdown](double fast) {
+    return static_cast<int>(std::ceil(fast * std::max(1.0, slowdown)));
+  };
+  return {fmt::format("kernel.hung_task_timeout_secs={}", std::max(2, seconds(1.5))),
+          "kernel.hung_task_check_interval_secs=1", "kernel.hung_task_all_cpu_backtrace=0",
+          fmt::format("kernel.watchdog_thresh={}", seconds(3)),
+          fmt::format("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout={}", seconds(6))};
 }
 
 Job load_job(const fs::path& file) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,10 +36,9 @@ struct Job {
   std::filesystem::path reproducer;
   Program program;
   RunLimits limits;
-  // The kernel's own hang detection, tightened; replaced as a whole by the job's list.
-  std::vector<std::string> sysctls{"kernel.hung_task_timeout_secs=3",
-                                   "kernel.hung_task_check_interval_secs=1",
-                                   "kernel.hung_task_all_cpu_backtrace=0"};
+  // Set in the guest before the program: "kernel.panic=1", or a path and its value. Nothing: the
+  // limits of hang_limits().
+  std::optional<std::vector<std::string>> sysctls;
 
   // [expect]: what counts as this bug. Both empty: what the first run shows.
   std::string expect_title;              // shell pattern
@@ -50,6 +50,10 @@ struct Job {
   std::string releases = "v[0-9]*";
   unsigned runs = 10; // at most this many a revision
 };
+
+// The kernel's own detection of hung tasks, lockups and stalls, tightened: settings for a guest
+// that is that many times slower than hardware.
+std::vector<std::string> hang_limits(double slowdown);
 
 // Reads and checks a job file and its reproducer. Throws base::UsageError (file:line:column).
 Job load_job(const std::filesystem::path& file);

@@ -77,7 +77,7 @@ RunSpec Runner::spec_of(const Image& image, unsigned count) const {
   spec.boot.cpus = job_.cpus;
   spec.boot.memory = job_.memory;
   spec.setup.modules = modules_;
-  spec.setup.sysctls = job_.sysctls;
+  spec.setup.sysctls = job_.sysctls.value_or(hang_limits(backend_.capabilities().slowdown));
   spec.program = job_.program.encoded;
   spec.step_names = job_.program.step_names;
   spec.limits = job_.limits;

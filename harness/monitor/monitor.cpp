@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <optional>
 #include <sys/random.h>
+#include <utility>
 
 #include "harness/inspect/hang.hpp"
 #include "harness/monitor/last_words.hpp"
@@ -39,6 +40,8 @@ class Follower {
   void run() {
     while (!watch_.ended()) {
       hear(watch_.patience(now()));
+      if (watch_.waits(now()))
+        get_ready();
       if (watch_.take_look())
         watch_.on_diagnosis(look(), now());
       if (!watch_.ended() && watch_.take_nmi())
@@ -63,6 +66,18 @@ class Follower {
     watch_.step(output, now());
     if (const std::string message = watch_.take_message(); !message.empty())
       guest_.send(message);
+  }
+
+  // What a first look needs of the kernel's file takes long to find.
+  void get_ready() {
+    if (std::exchange(ready_, true) || kernel_ == nullptr || !kernel_->why().empty())
+      return;
+    try {
+      const auto use = kernel_->hold();
+      const HangWatch first(guest_, *kernel_);
+    } catch (const base::Error& error) {
+      base::log("monitor", base::LogLevel::info, "no look from outside: {}", error.what());
+    }
   }
 
   // Nothing where nobody can look, or the guest ends meanwhile.
@@ -98,6 +113,7 @@ class Follower {
   const KernelImage* kernel_;
   LastWords* words_;
   LogTap* tap_;
+  bool ready_ = false;
 };
 
 // The kernel to look into a guest with; null where the backend does not let anybody look.

@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds quiet{150};          // a report is complete when nothing came for so long,
 constexpr milliseconds quiet_when_done{30}; // or for so long after the program was done as well
 constexpr milliseconds long_pause{1'000};   // of a console in a boot
-constexpr milliseconds preparing{10'000};   // modules, sysctls, upload of the program
+constexpr milliseconds long_step{300};
+constexpr milliseconds preparing{10'000}; // modules, sysctls, upload of the program
 constexpr milliseconds dump_limit{4'000};
 constexpr std::size_t max_steps_kept = 65'536;
 
@@ -215,6 +216,10 @@ void Watch::on_guest_end(const GuestOutput& output) {
 
 bool Watch::mute_agent(TimePoint now) const {
   return now - last_frame_ >= scaled(spec_.limits.suspect);
+}
+
+bool Watch::waits(TimePoint now) const {
+  return phase_ == Phase::running && !under_way_.empty() && now - last_sign_ >= long_step;
 }
 
 bool Watch::talking() const { return phase_ == Phase::preparing || phase_ == Phase::running; }

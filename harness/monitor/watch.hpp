@@ -49,6 +49,8 @@ class Watch {
   std::chrono::milliseconds patience(TimePoint now) const;
   // Bytes for the agent; once.
   std::string take_message() { return std::exchange(message_, {}); }
+  // A step of the program has been under way for a while: it may be about to hang.
+  bool waits(TimePoint now) const;
   // True once, when the guest should be looked at from outside; then on_diagnosis() follows.
   bool take_look() { return std::exchange(look_, false); }
   // What was seen; nothing where nobody can look. step() may be called in between.

@@ -52,7 +52,7 @@ harness::RunSpec spec_of(const harness::Job& job, const Arguments& arguments,
   spec.boot.append = job.append;
   spec.boot.cpus = arguments.cpus;
   spec.boot.memory = job.memory;
-  spec.setup.sysctls = job.sysctls;
+  spec.setup.sysctls = job.sysctls.value_or(harness::hang_limits(1));
   spec.program = job.program.encoded;
   spec.step_names = job.program.step_names;
   spec.limits = job.limits;

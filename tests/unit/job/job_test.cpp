@@ -64,7 +64,7 @@ TEST_CASE("every table of a job is read") {
   REQUIRE(job.memory == 1u << 30);
   REQUIRE(job.append == "quiet");
   REQUIRE(job.limits.program == std::chrono::seconds(3));
-  REQUIRE(job.sysctls.empty());
+  REQUIRE(job.sysctls->empty());
   REQUIRE(job.expect_title == "WARNING*");
   REQUIRE(job.expect_files == std::vector<std::string>{"mm/"});
   REQUIRE(job.bad == "b");
@@ -125,4 +125,10 @@ TEST_CASE("modules come after those they depend on, each once") {
                       dir.path().string() +
                           ": no module 'vhots_net' below it (did you mean 'vhost_net'?)");
   REQUIRE(find_modules({}, "/nonexistent", dir.path()).empty());
+}
+
+TEST_CASE("the limits of the kernel's hang detection grow with the guest's slowness") {
+  REQUIRE(harness::hang_limits(1)[0] == "kernel.hung_task_timeout_secs=2");
+  REQUIRE(harness::hang_limits(2)[0] == "kernel.hung_task_timeout_secs=3");
+  REQUIRE(harness::hang_limits(2)[3] == "kernel.watchdog_thresh=6");
 }

@@ -1,6 +1,7 @@
 #include "vmm/snapshot_file.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <span>
@@ -179,6 +180,50 @@ void write_parts(const base::Fd& fd, const Snapshot& snapshot, const std::string
     throw base::SysError(errno, "ftruncate", name);
 }
 
+// A file that has no name until it is whole, so that whatever ends this process leaves nothing; on
+// file systems that cannot do that it has another name, and is removed where it was not published.
+class NewFile {
+ public:
+  explicit NewFile(const fs::path& file) : file_(file) {
+    fd_ = base::Fd(::open(file.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0444));
+    if (fd_)
+      return;
+    if (errno != EOPNOTSUPP && errno != EISDIR)
+      throw base::SysError(errno, "open", file.parent_path());
+    name_ = file.string() + ".XXXXXX";
+    fd_ = base::Fd(::mkostemp(name_.data(), O_CLOEXEC));
+    if (!fd_)
+      throw base::SysError(errno, "open", name_);
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (!name_.empty())
+      ::unlink(name_.c_str());
+  }
+
+  const base::Fd& fd() const { return fd_; }
+
+  void publish() {
+    if (!name_.empty()) {
+      if (::fchmod(fd_.get(), 0444) != 0 || ::rename(name_.c_str(), file_.c_str()) != 0)
+        throw base::SysError(errno, "rename", file_);
+      name_.clear();
+      return;
+    }
+    const std::string unnamed = fmt::format("/proc/self/fd/{}", fd_.get());
+    ::unlink(file_.c_str());
+    if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, file_.c_str(), AT_SYMLINK_FOLLOW) != 0 &&
+        errno != EEXIST) // by another process, a moment ago: as good
+      throw base::SysError(errno, "link", file_);
+  }
+
+ private:
+  fs::path file_;
+  std::string name_; // "": it has none
+  base::Fd fd_;
+};
+
 // The bytes of [at, at + size) of a file, which may end before.
 std::string read_at(const base::Fd& fd, std::uint64_t at, std::uint64_t size,
                     const fs::path& file) {
@@ -215,18 +260,11 @@ bool inside(const std::vector<PageRun>& runs, std::uint64_t pages) {
 
 } // namespace
 
-// Without a name until it is whole: whatever ends this process leaves nothing.
 void save_snapshot(const Snapshot& snapshot, const fs::path& file, std::string_view key,
                    std::string_view note) {
-  const base::Fd fd(::open(file.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0444));
-  if (!fd)
-    throw base::SysError(errno, "open", file.parent_path());
-  write_parts(fd, snapshot, state_bytes(snapshot, key, note), file);
-  const std::string unnamed = fmt::format("/proc/self/fd/{}", fd.get());
-  ::unlink(file.c_str());
-  if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, file.c_str(), AT_SYMLINK_FOLLOW) != 0 &&
-      errno != EEXIST) // by another process, a moment ago: as good
-    throw base::SysError(errno, "link", file);
+  NewFile made(file);
+  write_parts(made.fd(), snapshot, state_bytes(snapshot, key, note), file);
+  made.publish();
 }
 
 std::optional<LoadedSnapshot> load_snapshot(const fs::path& file, std::string_view key) {

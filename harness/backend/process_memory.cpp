@@ -12,7 +12,7 @@ namespace harness {
 namespace {
 
 constexpr std::uint64_t vga_begin = 0xa0000;
-constexpr std::uint64_t vga_end = 0xc0000;
+constexpr std::uint64_t firmware_end = 0x100000;
 constexpr std::uint64_t four_gib = std::uint64_t{4} << 30;
 constexpr std::uint64_t most_below = 0xe0000000;  // as much as fits there
 constexpr std::uint64_t split_below = 0xc0000000; // where it does not
@@ -22,8 +22,8 @@ constexpr std::uint64_t split_below = 0xc0000000; // where it does not
 std::vector<MemoryRange> pc_memory(std::uint64_t size) {
   const std::uint64_t below = size >= most_below ? split_below : size;
   std::vector<MemoryRange> ranges{{0, 0, std::min(below, vga_begin)}};
-  if (below > vga_end)
-    ranges.push_back({vga_end, 0, below - vga_end});
+  if (below > firmware_end)
+    ranges.push_back({firmware_end, 0, below - firmware_end});
   if (size > below)
     ranges.push_back({four_gib, 0, size - below});
   return ranges;

@@ -20,8 +20,9 @@ struct MemoryRange {
 };
 
 // Where the pc machine of QEMU has its memory (pc_init1 in hw/i386/pc_piix.c): all below 3.5 GiB,
-// else 3 GiB there and the rest from 4 GiB on. host is not filled. The legacy VGA window [0xa0000,
-// 0xc0000) is left out: there is a device.
+// else 3 GiB there and the rest from 4 GiB on. host is not filled. Left out are the VGA window at
+// 0xa0000 and, from 0xc0000 to 1 MiB, what is ROM until the firmware has copied itself there: asked
+// before, QEMU names another place for it.
 std::vector<MemoryRange> pc_memory(std::uint64_t size);
 
 // Reads through /proc/PID/mem: a microsecond and the copy. The process may end meanwhile.

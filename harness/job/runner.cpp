@@ -116,8 +116,11 @@ Runner::Preparation Runner::prepare(const Image& image, const RunSpec& spec,
   const bool stored = !image.folder.empty();
   const std::string key = stored ? snapshot_key(image, spec) : "";
   if (stored)
-    if (auto loaded = load_prepared(backend_, image.folder / snapshot_name, key))
+    if (auto loaded = load_prepared(backend_, image.folder / snapshot_name, key)) {
+      if (on_event)
+        on_event(fmt::format("{} goes on from its saved snapshot", loaded->kernel_release));
       return std::make_shared<const Prepared>(std::move(*loaded));
+    }
   std::variant<Prepared, Outcome> made = prepare_run(backend_, spec, on_event);
   if (auto* outcome = std::get_if<Outcome>(&made))
     return std::move(*outcome);

@@ -8,8 +8,8 @@ keep_evidence() {
   tail -n 40 "$target"/*/console* 2>/dev/null >&2 || true
 }
 
-# vhost_job FILE CPUS [KERNEL_LINES]: images/jobs/vhost-lock.toml for the kvm backend, readable from anywhere; with
-# the given lines as its [kernel] table.
+# vhost_job FILE CPUS [KERNEL_LINES [JOB]]: images/jobs/vhost-lock.toml, or JOB.toml, for the kvm backend, readable
+# from anywhere; with the given lines, if any, as its [kernel] table.
 vhost_job() {
   awk -v jobs="$JOBS" -v history="$HISTORY" -v cpus="$2" -v kernel="${3-}" '
     /^\[/ { table = $0 }
@@ -17,8 +17,8 @@ vhost_job() {
     table == "[kernel]" && /^tree =/ { print "tree = \"" history "\""; next }
     table == "[vm]" && /^cpus =/ { print "cpus = " cpus "\nbackend = \"kvm\""; next }
     table == "[reproducer]" && /^file =/ { sub(/= "/, "= \"" jobs "/") }
-    { print }' "$JOBS/vhost-lock.toml" >"$1"
-  grep -q '^backend = "kvm"$' "$1" || fail "images/jobs/vhost-lock.toml has no cpus in [vm]"
+    { print }' "$JOBS/${4-vhost-lock}.toml" >"$1"
+  grep -q '^backend = "kvm"$' "$1" || fail "images/jobs/${4-vhost-lock}.toml has no cpus in [vm]"
 }
 
 # try NAME EXPECTED_CODE REGEX ARGS...: krepro run with these arguments; a line of its output must match.

@@ -79,10 +79,10 @@ TEST_CASE("memory of the pc machine, by size") {
   const auto small = harness::pc_memory(512u << 20);
   REQUIRE(small.size() == 2);
   CHECK((small[0].guest == 0 && small[0].size == 0xa0000));
-  CHECK((small[1].guest == 0xc0000 && small[1].size == (512u << 20) - 0xc0000));
+  CHECK((small[1].guest == 0x100000 && small[1].size == 511u << 20));
   const auto large = harness::pc_memory(std::uint64_t{4} << 30);
   REQUIRE(large.size() == 3);
-  CHECK(large[1].size == 0xc0000000 - 0xc0000);
+  CHECK(large[1].size == 0xc0000000 - 0x100000);
   CHECK((large[2].guest == std::uint64_t{4} << 30 && large[2].size == std::uint64_t{1} << 30));
 }
 

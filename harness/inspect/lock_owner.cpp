@@ -16,6 +16,7 @@ constexpr std::uint64_t largest_stack = 64u << 10; // bytes
 constexpr std::size_t page = 4096;
 constexpr std::size_t most_pages = 4;     // of a stack that are looked through
 constexpr std::size_t most_waiters = 256; // of one lock
+constexpr std::size_t most_tries = 16;    // of what looks like a waiter on one stack
 constexpr std::size_t longest_name = 80;
 
 bool on_stack(std::uint64_t address, const Task& task) {
@@ -51,10 +52,12 @@ class Search {
 
   std::optional<LockWait> run() {
     words_ = stack_words(read_, task_);
-    for (std::size_t i = 0; i < words_.size(); ++i) {
+    std::size_t tried = 0;
+    for (std::size_t i = 0; i < words_.size() && tried < most_tries; ++i) {
       const std::uint64_t waiter = task_.sp + 8 * i - layout_.task;
       if (words_[i] != task_.address || !linked(waiter + layout_.list))
         continue;
+      ++tried;
       if (auto found = layout_.first_waiter ? by_stack_words(waiter) : by_head(waiter))
         return found;
     }

@@ -141,10 +141,13 @@ class TaskList {
   void add_threads(std::uint64_t leader, std::uint64_t signal) {
     const std::uint64_t head = signal + layout_.thread_head;
     auto node = read_word(read_, head);
-    for (std::size_t i = 0; i < most_tasks && node && *node != head; ++i) {
+    bool passed_leader = false;
+    while (node && *node != head && tasks_.size() < most_tasks) {
       const std::uint64_t address = *node - layout_.thread_node;
-      if (address != leader && tasks_.size() < most_tasks && !add(address))
+      const bool is_leader = address == leader;
+      if (is_leader ? passed_leader : !add(address).has_value())
         return;
+      passed_leader = passed_leader || is_leader;
       node = read_word(read_, *node);
     }
   }

@@ -91,7 +91,9 @@ void run(const Arguments& arguments) {
       harness::make_backend(arguments.backend, warden.folder(), base::cache_home());
   const harness::Job job = harness::load_job(arguments.job);
   const harness::RunSpec spec = spec_of(job, arguments, warden.folder());
+  const auto opening = Clock::now();
   const harness::KernelImage kernel(arguments.vmlinux);
+  std::printf("vmlinux opened: %.0f ms\n", 1000 * seconds_since(opening));
   bool booted = false;
   harness::Watch watch(spec, backend->capabilities().slowdown, Clock::now(),
                        [&booted](const std::string& event) {

@@ -42,6 +42,11 @@ TEST_CASE("task lists that lie end") {
     kernel.put(thread + kernel.layout.thread_node, thread + kernel.layout.thread_node);
     CHECK(harness::read_tasks(kernel.layout, kernel.read, first).size() == 3);
   }
+  SECTION("a leader that follows itself") {
+    kernel.put(second + kernel.layout.thread_node, second + kernel.layout.thread_node);
+    CHECK(harness::read_tasks(kernel.layout, kernel.read, first).size() == 2);
+    CHECK(kernel.memory.reads < 100);
+  }
   CHECK(harness::read_tasks(kernel.layout, kernel.read, 0).empty());
   CHECK(!harness::read_task(kernel.layout, kernel.read, first + 1));
 }

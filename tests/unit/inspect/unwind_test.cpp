@@ -267,3 +267,26 @@ TEST_CASE("ORC crosses calls, saved frame pointers, interrupts and other stacks"
   CHECK(frames[4].ip == text + 0x510);
   CHECK(frames[4].sp == stack + 0x2008);
 }
+
+TEST_CASE("a module's frames are followed by its own tables, or by what follows a call") {
+  Guest guest;
+  constexpr std::uint64_t module = 0xffffffffa0001000;
+  guest.word(0x120, text + 0x305);
+  guest.memory.put<std::uint8_t>(text + 0x300, 0xe8);
+  harness::FrameRegisters start = at(0, stack + 0x100, 0);
+  start.ip = module + 0x10;
+  start.exact = false;
+  auto frames = unwind(guest.tables, start, guest.read);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[1].how == harness::StepKind::guess);
+  guest.word(0x108, text + 0x205); // stale
+  guest.memory.put<std::uint8_t>(text + 0x200, 0xe8);
+  CHECK(unwind(guest.tables, start, guest.read)[1].ip == text + 0x205);
+  OrcBytes bytes;
+  bytes.add(module - text, 40, 0, bits(reg_sp, 0, 2));
+  guest.tables.modules.push_back({module, 0x1000, bytes.table(harness::OrcForm::v6_4)});
+  frames = unwind(guest.tables, start, guest.read);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[1].ip == text + 0x305);
+  CHECK(frames[1].how == harness::StepKind::orc);
+}

@@ -203,9 +203,8 @@ HangDiagnosis HangWatch::finish() {
   return judge_hang(facts_);
 }
 
-HangDiagnosis diagnose_hang(Guest& guest, const KernelImage& kernel, const HangLooks& looks,
+HangDiagnosis diagnose_hang(HangWatch& watch, const HangLooks& looks,
                             const std::function<void(std::chrono::milliseconds)>& wait) {
-  HangWatch watch(guest, kernel);
   for (unsigned i = 0; i < looks.count; ++i) {
     if (i != 0)
       wait(looks.apart);

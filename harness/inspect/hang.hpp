@@ -61,12 +61,13 @@ class HangWatch {
 };
 
 struct HangLooks {
-  unsigned count = 10;
+  unsigned count = 8;
   std::chrono::milliseconds apart{60};
 };
 
-// All at once; wait is called between the looks, and may throw to give up.
-HangDiagnosis diagnose_hang(Guest& guest, const KernelImage& kernel, const HangLooks& looks,
+// All of it, with a watch that has not looked yet; wait is called between the looks, and may throw
+// to give up.
+HangDiagnosis diagnose_hang(HangWatch& watch, const HangLooks& looks,
                             const std::function<void(std::chrono::milliseconds)>& wait);
 
 } // namespace harness

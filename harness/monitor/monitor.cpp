@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <optional>
 #include <sys/random.h>
-#include <utility>
 
 #include "harness/inspect/hang.hpp"
 #include "harness/monitor/last_words.hpp"
@@ -68,25 +68,30 @@ class Follower {
       guest_.send(message);
   }
 
-  // What a first look needs of the kernel's file takes long to find.
+  // What a look needs of the kernel's file takes long to find, once for a kernel: a look that
+  // nobody waits for finds it.
   void get_ready() {
-    if (std::exchange(ready_, true) || kernel_ == nullptr || !kernel_->why().empty())
+    if (hang_ || !can_look_)
       return;
     try {
       const auto use = kernel_->hold();
-      const HangWatch first(guest_, *kernel_);
+      HangWatch(guest_, *kernel_).look();
+      hang_ = std::make_unique<HangWatch>(guest_, *kernel_);
     } catch (const base::Error& error) {
       base::log("monitor", base::LogLevel::info, "no look from outside: {}", error.what());
+      can_look_ = false;
     }
   }
 
   // Nothing where nobody can look, or the guest ends meanwhile.
   std::optional<HangDiagnosis> look() {
-    if (kernel_ == nullptr || !kernel_->why().empty())
+    if (!can_look_)
       return std::nullopt;
     try {
       const auto use = kernel_->hold();
-      return diagnose_hang(guest_, *kernel_, HangLooks{}, [this](auto wait) {
+      const std::unique_ptr<HangWatch> hang =
+          hang_ ? std::move(hang_) : std::make_unique<HangWatch>(guest_, *kernel_);
+      return diagnose_hang(*hang, HangLooks{}, [this](auto wait) {
         for (const TimePoint end = now() + wait; now() < end && !watch_.ended();)
           hear(std::chrono::ceil<std::chrono::milliseconds>(end - now()));
       });
@@ -113,7 +118,8 @@ class Follower {
   const KernelImage* kernel_;
   LastWords* words_;
   LogTap* tap_;
-  bool ready_ = false;
+  bool can_look_ = kernel_ != nullptr && kernel_->why().empty();
+  std::unique_ptr<HangWatch> hang_; // ready for the next look
 };
 
 // The kernel to look into a guest with; null where the backend does not let anybody look.

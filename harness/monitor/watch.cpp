@@ -132,7 +132,7 @@ void Watch::on_frame(const guest::Frame& frame, TimePoint now) {
     break;
   case FrameType::begin:
     if (const auto begin = guest::decode_begin(frame.payload))
-      under_way_[begin->thread % 256] = begin->index;
+      on_begin(*begin);
     break;
   case FrameType::armed:
     armed_ = goal_ == Goal::armed;
@@ -175,6 +175,11 @@ void Watch::on_hello(const guest::Hello& hello, TimePoint now) {
     enter(Phase::preparing, now, preparing);
   if (phase_ == Phase::tail)
     before_tail_ = Phase::preparing;
+}
+
+void Watch::on_begin(const guest::Begin& begin) {
+  under_way_[begin.thread % 256] = begin.index;
+  tell(fmt::format("step {} takes its time: {}", begin.index, step_name(begin.index)));
 }
 
 void Watch::on_steps(const std::vector<guest::Step>& steps, TimePoint now) {

@@ -80,6 +80,7 @@ class Watch {
   void on_console(std::string_view bytes, TimePoint now);
   void on_frame(const guest::Frame& frame, TimePoint now);
   void on_hello(const guest::Hello& hello, TimePoint now);
+  void on_begin(const guest::Begin& begin);
   void on_steps(const std::vector<guest::Step>& steps, TimePoint now);
   void on_done(const guest::Done& done, TimePoint now);
   void on_guest_end(const GuestOutput& output);

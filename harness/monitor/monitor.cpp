@@ -151,7 +151,7 @@ template<class Work> auto guarded(const Work& work) -> decltype(work()) {
 guest::Wake wake_call(bool quiet) {
   guest::Wake wake;
   wake.quiet = quiet;
-  wake.seed.resize(64);
+  wake.seed.resize(32); // what the kernel's generator takes as a whole seed
   if (::getrandom(wake.seed.data(), wake.seed.size(), 0) != static_cast<ssize_t>(wake.seed.size()))
     throw base::SysError(errno, "getrandom", "");
   wake.realtime_ns = static_cast<std::uint64_t>(

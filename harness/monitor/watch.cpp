@@ -286,21 +286,20 @@ void Watch::hang(const std::string& why, TimePoint now) {
   enter(Phase::dumping, now, dump_limit);
 }
 
-// A guest that does not answer and spins will do so for ever; one that answers is heard to the end
-// of its own words first.
+// A guest that does not answer and hangs will do so for ever; one that answers is heard to the end
+// of its own words first, and one that answers again goes on.
 void Watch::on_diagnosis(std::optional<HangDiagnosis> diagnosis, TimePoint now) {
   if (diagnosis)
     tell("seen from outside: " + diagnosis->summary);
   const bool shown = diagnosis && diagnosis->report;
-  if (shown)
+  const bool mute = mute_agent(now);
+  if (shown && (mute || !talking()))
     diagnosis_ = std::move(diagnosis);
   if (phase_ == Phase::looking)
     return end(OutcomeKind::crash, "");
-  if (!shown || !mute_agent(now))
-    return;
-  if (phase_ == Phase::dumping)
+  if (shown && mute && phase_ == Phase::dumping)
     return end(OutcomeKind::hang, hang_detail_);
-  if (talking())
+  if (shown && mute && talking())
     end(OutcomeKind::hang,
         fmt::format("no heartbeat for {:.0f} s{}", seconds_between(last_frame_, now), place()));
 }

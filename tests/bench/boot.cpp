@@ -1,6 +1,7 @@
 // From exec to "agent ready": krepro's machine and QEMU's on the same kernel, initramfs and command
-// line, in interleaved rounds. Prints medians, ratios taken in this run, exits to user space and
-// the memory that the machine itself takes. usage: bench_boot VMLINUX BZIMAGE [ROUNDS]
+// line, in interleaved rounds; and krepro's from a saved snapshot, until the agent answers. Prints
+// medians, ratios taken in this run, exits to user space and the memory that the machine itself
+// takes. usage: bench_boot VMLINUX BZIMAGE [ROUNDS]
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -21,6 +22,8 @@
 #include <fmt/format.h>
 
 #include "guest/blob.hpp"
+#include "guest/program.hpp"
+#include "guest/wire.hpp"
 #include "harness/backend/backend.hpp"
 #include "harness/backend/command_line.hpp"
 #include "harness/backend/initramfs.hpp"
@@ -133,9 +136,7 @@ unsigned long overhead_kib() {
   return all - guest;
 }
 
-// One guest on krepro's machine: what its agent sends goes to standard output, then a line about
-// exits and memory to standard error, then it waits to be killed.
-int be_guest(const std::string& kernel, const std::string& initrd, const std::string& cache) {
+harness::BootSpec spec_of(const std::string& kernel, const std::string& initrd) {
   harness::BootSpec spec;
   spec.name = "bench";
   (kernel.ends_with("vmlinux") ? spec.vmlinux : spec.bzimage) = kernel;
@@ -143,15 +144,39 @@ int be_guest(const std::string& kernel, const std::string& initrd, const std::st
   spec.append = append;
   spec.cpus = cpus;
   spec.memory = std::uint64_t{memory_mib} << 20;
-  const auto backend = harness::make_backend("kvm", cache, cache);
-  const auto guest = backend->boot(spec);
+  return spec;
+}
+
+// What the agent sends up to a frame of that type.
+std::string await(harness::Guest& guest, guest::FrameType type) {
+  guest::Decoder decoder;
   std::string heard;
-  while (heard.find(hello) == std::string::npos) {
-    const harness::GuestOutput output = guest->poll(std::chrono::seconds(1));
-    if (output.state != harness::GuestState::running)
-      return 1;
+  for (;;) {
+    const harness::GuestOutput output = guest.poll(std::chrono::seconds(1));
     heard += output.channel;
+    decoder.feed(output.channel);
+    while (const auto frame = decoder.next())
+      if (frame->type == type)
+        return heard;
+    if (output.state != harness::GuestState::running)
+      throw base::Error("the guest ended");
   }
+}
+
+// To standard output, then waits to be killed.
+[[noreturn]] void tell(const std::string& heard) {
+  std::fwrite(heard.data(), 1, heard.size(), stdout);
+  std::fflush(stdout);
+  for (;;)
+    ::pause();
+}
+
+// One guest on krepro's machine: what its agent sends goes to standard output, a line about exits
+// and memory to a file.
+int be_guest(const std::string& kernel, const std::string& initrd, const std::string& cache) {
+  const auto backend = harness::make_backend("kvm", cache, cache);
+  const auto guest = backend->boot(spec_of(kernel, initrd));
+  const std::string heard = await(*guest, guest::FrameType::hello);
   std::uint64_t total = 0;
   std::string kinds;
   for (const auto& [kind, count] : guest->exits()) {
@@ -161,10 +186,28 @@ int be_guest(const std::string& kernel, const std::string& initrd, const std::st
   std::ofstream(cache + "/last") << fmt::format("exits to user space: {} ({} )\nbeside the guest's "
                                                 "memory: {} KiB resident\n",
                                                 total, kinds, overhead_kib());
-  std::fwrite(heard.data(), 1, heard.size(), stdout);
-  std::fflush(stdout);
-  for (;;)
-    ::pause();
+  tell(heard);
+}
+
+// One that goes on from the snapshot that save_guest() left.
+int be_clone(const std::string& cache) {
+  const auto backend = harness::make_backend("kvm", cache, cache);
+  const auto guest = backend->clone(backend->load(cache + "/snapshot", "bench").snapshot);
+  guest->send(guest::encode(guest::Wake{"seed", 0, true}));
+  tell(await(*guest, guest::FrameType::awake));
+}
+
+// A guest whose agent holds an empty program.
+void save_guest(const std::string& kernel, const std::string& initrd, const std::string& cache) {
+  const auto backend = harness::make_backend("kvm", cache, cache);
+  const auto guest = backend->boot(spec_of(kernel, initrd));
+  await(*guest, guest::FrameType::hello);
+  guest::Setup setup;
+  setup.hold = true;
+  guest->send(guest::encode(setup) +
+              guest::encode({guest::FrameType::program, guest::encode(guest::Program{})}));
+  await(*guest, guest::FrameType::armed);
+  backend->save(*guest->snapshot(), cache + "/snapshot", "bench", "");
 }
 
 void print(const std::vector<Contender>& all) {
@@ -185,11 +228,14 @@ void print(const std::vector<Contender>& all) {
   ratio(1, 3);
   ratio(0, 4);
   ratio(1, 4);
+  ratio(5, 2);
 }
 
 int run(int argc, char** argv) {
   if (argc == 5 && std::string_view(argv[1]) == "--guest")
     return be_guest(argv[2], argv[3], argv[4]);
+  if (argc == 3 && std::string_view(argv[1]) == "--clone")
+    return be_clone(argv[2]);
   if (argc < 3) {
     fmt::print(stderr, "usage: bench_boot VMLINUX BZIMAGE [ROUNDS]\n");
     return 129;
@@ -208,7 +254,9 @@ int run(int argc, char** argv) {
                              {"krepro bzImage", own(bzimage), {}},
                              {"microvm vmlinux (PVH)", qemu(microvm, vmlinux, initrd), {}},
                              {"microvm bzImage", qemu(microvm, bzimage, initrd), {}},
-                             {"q35 bzImage", qemu("q35", bzimage, initrd), {}}};
+                             {"q35 bzImage", qemu("q35", bzimage, initrd), {}},
+                             {"krepro snapshot", {"/proc/self/exe", "--clone", folder.path()}, {}}};
+  save_guest(vmlinux, initrd, folder.path());
   for (int round = -1; round < rounds; ++round) // one to warm up
     for (Contender& contender : all) {
       scrub_free_memory();

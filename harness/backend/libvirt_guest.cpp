@@ -43,7 +43,7 @@ virDomainPtr start_paused(const Connection& connection, const DomainPlan& plan) 
 
 // Ends QEMU and reaps it where it is our child (see Adoption). libvirt alone looks every 200
 // ms whether it has gone, and takes a zombie for alive.
-void end_process(const Machine& machine) {
+void end_process(const QemuProcess& machine) {
   if (machine.pid <= 0)
     return;
   if (base::start_time(machine.pid) == machine.started)

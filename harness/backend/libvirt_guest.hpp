@@ -20,7 +20,7 @@
 namespace harness {
 
 // A QEMU process; both 0 when it is not known.
-struct Machine {
+struct QemuProcess {
   pid_t pid = 0;
   std::uint64_t started = 0; // base::start_time
 };
@@ -68,7 +68,7 @@ class LibvirtGuest : public Guest {
   std::shared_ptr<DomainEvents> events_ = std::make_shared<DomainEvents>();
   std::unique_ptr<virDomain, FreeDomain> domain_;
   std::unique_ptr<DomainSubscription> subscription_;
-  Machine machine_;
+  QemuProcess machine_;
   std::vector<MemoryRange> ranges_;     // of the guest's memory; host filled by find_memory()
   std::optional<ProcessMemory> memory_; // nothing: not yet looked for, or only libvirt can read it
   bool memory_found_ = false;           // it was looked for

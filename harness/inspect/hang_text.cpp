@@ -52,7 +52,7 @@ std::string register_lines(const CpuRegisters& cpu) {
 std::string prefix(const StackFrame& frame) {
   if (frame.exact)
     return "RIP: 0010:";
-  return frame.how == StepKind::guess ? " ? " : " ";
+  return frame.how == UnwindStep::guess ? " ? " : " ";
 }
 
 // From a frame on.

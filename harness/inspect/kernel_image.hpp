@@ -26,9 +26,10 @@ class KernelImage {
 
   // One line; "" where it can be used.
   const std::string& why() const { return why_; }
-  // Null where it cannot be used. One thread at a time: who uses it holds what hold() returns.
+  // Null where it cannot be used. One thread at a time: who uses it holds what hold() returns,
+  // which a thread may do several times over.
   const DebugFile* file() const { return file_.get(); }
-  std::unique_lock<std::mutex> hold() const { return std::unique_lock(file_use_); }
+  std::unique_lock<std::recursive_mutex> hold() const { return std::unique_lock(file_use_); }
 
   // The address of code or data of that name.
   std::optional<std::uint64_t> symbol(std::string_view name) const;
@@ -46,7 +47,7 @@ class KernelImage {
   std::unique_ptr<DebugFile> file_;
   std::unique_ptr<Types> types_;
   std::vector<ElfSegment> segments_;
-  mutable std::mutex file_use_;
+  mutable std::recursive_mutex file_use_;
   mutable std::mutex mutex_; // guards types_' and symbols_' contents
   mutable std::unordered_map<std::string, std::optional<std::uint64_t>> symbols_; // asked for
 };

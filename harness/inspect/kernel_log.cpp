@@ -29,6 +29,7 @@ bool LogReader::has_started() {
     why_ = "its vmlinux has no linux_banner";
     return false;
   }
+  const auto use = kernel.hold();
   const std::string_view expected = kernel.file()->code_at(*banner);
   const std::size_t length = std::min({expected.size(), banner_bytes, expected.find('\0')});
   std::vector<std::uint8_t> bytes(length);

@@ -18,7 +18,7 @@ bool is_idle(const CpuLook& look) {
     return look.interrupts || look.pid == 0;
   const bool interrupted =
       std::any_of(look.stack.begin(), look.stack.end(),
-                  [](const NamedFrame& frame) { return frame.frame.how == StepKind::interrupt; });
+                  [](const NamedFrame& frame) { return frame.frame.how == UnwindStep::interrupt; });
   return look.pid == 0 && !look.user && !interrupted;
 }
 

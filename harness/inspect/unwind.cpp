@@ -21,7 +21,7 @@ constexpr std::uint64_t modules_end = 0xffffffffff000000;
 
 struct Step {
   FrameRegisters registers;
-  StepKind how;
+  UnwindStep how;
 };
 
 // Whether the bytes before address are a call: e8 and a distance of 32 bits, or one through a
@@ -47,11 +47,11 @@ class Walk {
     if (step.result == OrcStep::Result::end)
       return std::nullopt;
     if (step.result == OrcStep::Result::caller && goes_on(frame, step.registers))
-      return Step{step.registers, StepKind::orc};
+      return Step{step.registers, UnwindStep::orc};
     if (step.result == OrcStep::Result::interrupted && goes_on(frame, step.registers))
-      return Step{step.registers, StepKind::interrupt};
+      return Step{step.registers, UnwindStep::interrupt};
     if (const auto found = cfi_step(tables_.cfi, frame, read_); found && goes_on(frame, *found))
-      return Step{*found, StepKind::cfi};
+      return Step{*found, UnwindStep::cfi};
     return without_tables(frame);
   }
 
@@ -109,7 +109,7 @@ class Walk {
           !is_code(found->registers.ip))
         continue;
       found->registers.general[rbp] = frame.general[rbp];
-      return Step{found->registers, StepKind::interrupt};
+      return Step{found->registers, UnwindStep::interrupt};
     }
     return std::nullopt;
   }
@@ -125,7 +125,7 @@ class Walk {
     caller.ip = *word;
     caller.exact = false;
     caller.general[rsp] = *frame.general[rsp] + 8;
-    return Step{caller, StepKind::return_word};
+    return Step{caller, UnwindStep::return_word};
   }
 
   // An odd RBP marks registers on the stack (ENCODE_FRAME_POINTER in
@@ -134,7 +134,7 @@ class Walk {
     const auto found = read_pt_regs(read_, address);
     if (!found || found->user || !goes_on(frame, found->registers))
       return std::nullopt;
-    return Step{found->registers, StepKind::interrupt};
+    return Step{found->registers, UnwindStep::interrupt};
   }
 
   std::optional<Step> by_frame_pointer(const FrameRegisters& frame, std::uint64_t bp) {
@@ -148,7 +148,7 @@ class Walk {
     caller.general[rsp] = bp + 16;
     if (!goes_on(frame, caller))
       return std::nullopt;
-    return Step{caller, StepKind::frame_pointer};
+    return Step{caller, UnwindStep::frame_pointer};
   }
 
   // The next word up the stack that follows a call: for modules, whose tables are not at hand. It
@@ -168,7 +168,7 @@ class Walk {
       caller.ip = *word;
       caller.exact = false;
       caller.general[rsp] = at + 8;
-      return Step{caller, StepKind::guess};
+      return Step{caller, UnwindStep::guess};
     }
     return std::nullopt;
   }
@@ -238,7 +238,7 @@ std::vector<StackFrame> unwind(const UnwindTables& tables, const FrameRegisters&
                                const ReadKernel& read) {
   std::vector<StackFrame> frames;
   Walk walk(tables, read);
-  std::optional<Step> step(Step{start, StepKind::start});
+  std::optional<Step> step(Step{start, UnwindStep::start});
   while (step && frames.size() < most_frames) {
     frames.push_back(frame_from(*step, tables));
     step = walk.next(step->registers);

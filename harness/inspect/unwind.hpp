@@ -13,7 +13,7 @@
 namespace harness {
 
 // How a frame was found from the one below it.
-enum class StepKind {
+enum class UnwindStep {
   start,         // it is where the stack was begun from
   orc,           // by the kernel's unwind tables
   cfi,           // by the compiler's call frame information
@@ -27,7 +27,7 @@ struct StackFrame {
   std::uint64_t ip = 0;
   bool exact = false;   // ip is where it is; otherwise where a call returns to
   std::uint64_t sp = 0; // 0: not known
-  StepKind how = StepKind::start;
+  UnwindStep how = UnwindStep::start;
   bool module = false; // not in the kernel's own code: of a module, if of anything
 };
 

@@ -37,6 +37,7 @@ std::optional<Prepared> load_prepared(Backend& backend, const std::filesystem::p
     Prepared prepared;
     if (!saved.snapshot || !read_note(saved.note, prepared))
       return std::nullopt;
+    backend.clone(saved.snapshot)->stop(); // a try: this machine's KVM may not take it any more
     prepared.snapshot = std::move(saved.snapshot);
     return prepared;
   } catch (const base::Error& error) {

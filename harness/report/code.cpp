@@ -98,7 +98,7 @@ class Sweep {
 
 // The starts of the instructions before the faulting one that are certain.
 std::vector<std::size_t> starts_before(const Sweep& sweep, std::size_t fault,
-                                       const CodePlace& place) {
+                                       const CodeSite& place) {
   const std::size_t anchor = place.anchor && *place.anchor <= fault ? fault - *place.anchor : fault;
   std::vector<std::size_t> starts = sweep.before(anchor);
   const std::optional<Chain> own = sweep.from(anchor, fault);
@@ -110,7 +110,7 @@ std::vector<std::size_t> starts_before(const Sweep& sweep, std::size_t fault,
 
 // The starts of all certain instructions, in order.
 std::vector<std::size_t> starts_of(const Sweep& sweep, const CodeBytes& code,
-                                   const CodePlace& place) {
+                                   const CodeSite& place) {
   std::vector<std::size_t> starts;
   std::size_t first = code.fault;
   if (place.machine == Machine::arm64)
@@ -125,7 +125,7 @@ std::vector<std::size_t> starts_of(const Sweep& sweep, const CodeBytes& code,
 
 class Listing {
  public:
-  Listing(const InstructionDecoder& decoder, const CodeBytes& code, const CodePlace& place)
+  Listing(const InstructionDecoder& decoder, const CodeBytes& code, const CodeSite& place)
       : decoder_(decoder), code_(code), place_(place) {}
 
   void instruction(std::size_t at, std::size_t size) {
@@ -169,7 +169,7 @@ class Listing {
 
   const InstructionDecoder& decoder_;
   const CodeBytes& code_;
-  const CodePlace& place_;
+  const CodeSite& place_;
   std::vector<Instruction> list_;
 };
 
@@ -196,7 +196,7 @@ std::optional<CodeBytes> parse_code(std::string_view line) {
   return marked ? std::optional(code) : std::nullopt;
 }
 
-std::vector<Instruction> disassemble(const CodeBytes& code, const CodePlace& place) {
+std::vector<Instruction> disassemble(const CodeBytes& code, const CodeSite& place) {
   const InstructionDecoder decoder(place.machine);
   const Sweep sweep(decoder, code.bytes, place.machine == Machine::x86_64);
   Listing listing(decoder, code, place);

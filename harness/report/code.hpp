@@ -31,7 +31,7 @@ struct Instruction {
   bool faulting = false;
 };
 
-struct CodePlace {
+struct CodeSite {
   Machine machine = Machine::x86_64;
   // An instruction is known to start so many bytes before the faulting one: a function's first, for
   // one. Nothing: not known.
@@ -44,6 +44,6 @@ struct CodePlace {
 // All bytes of the line, in order. An instruction starts at the faulting byte. Before it only those
 // are known that every way to decode the line from its start to there agrees on, since the first
 // byte may be in the midst of one. One that the line's end cuts is .byte.
-std::vector<Instruction> disassemble(const CodeBytes& code, const CodePlace& place);
+std::vector<Instruction> disassemble(const CodeBytes& code, const CodeSite& place);
 
 } // namespace harness

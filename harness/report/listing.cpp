@@ -62,7 +62,7 @@ class Lister {
     last_.clear();
     const bool in_function = pointer && !pointer->frame.function.empty();
     const auto zero = static_cast<std::int64_t>(in_function ? pointer->frame.offset : code.fault);
-    CodePlace place{machine_, view_.anchor, view_.name};
+    CodeSite place{machine_, view_.anchor, view_.name};
     if (!place.anchor && in_function && pointer->frame.offset <= code.fault)
       place.anchor = pointer->frame.offset;
     for (const Instruction& row : disassemble(code, place)) {

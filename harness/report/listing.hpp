@@ -18,7 +18,7 @@ namespace harness {
 
 // What is known of the code around the faulting byte. Offsets are in bytes from that.
 struct CodeView {
-  std::optional<std::size_t> anchor; // see CodePlace
+  std::optional<std::size_t> anchor; // see CodeSite
   // Both may be empty, and may give nothing.
   std::function<std::string(std::int64_t offset)> name;
   std::function<SourceFrame(std::int64_t offset)> line; // without its function

@@ -54,6 +54,7 @@ class Vcpu {
   struct kvm_run& page() const;
   std::size_t try_set_msrs(std::span<const Msr> msrs);
   void restore_msrs(std::span<const Msr> msrs);
+  bool holds(const Msr& msr) const;
   std::vector<Msr> read_msrs(std::span<const std::uint32_t> indexes) const;
 
   base::Fd fd_;

@@ -80,15 +80,20 @@ std::vector<Msr> Vcpu::read_msrs(std::span<const std::uint32_t> indexes) const {
   return read;
 }
 
-// What KVM gave it takes back, but for MSRs that are not there: those read as 0.
+// Some that KVM shows cannot be set: what a CPUID table alone determines is there already.
 void Vcpu::restore_msrs(std::span<const Msr> msrs) {
   while (!msrs.empty()) {
     const std::size_t set = try_set_msrs(msrs);
-    if (set < msrs.size() && msrs[set].value != 0)
+    if (set < msrs.size() && !holds(msrs[set]))
       throw base::Error(fmt::format("/dev/kvm: KVM refuses MSR {:#x} = {:#x}, which it gave",
                                     msrs[set].index, msrs[set].value));
     msrs = msrs.subspan(std::min(msrs.size(), set + 1));
   }
+}
+
+bool Vcpu::holds(const Msr& msr) const {
+  const std::vector<Msr> present = read_msrs(std::span(&msr.index, 1));
+  return present.empty() || present.front().value == msr.value;
 }
 
 // MP_STATE first: reading it may deliver an INIT that waits, which changes the rest.

@@ -136,7 +136,7 @@ TEST_CASE("an odd frame pointer leads over the registers of an interrupt, not in
   REQUIRE(frames.size() == 3);
   CHECK(frames[1].ip == text + 0x500);
   CHECK(frames[1].exact);
-  CHECK(frames[1].how == harness::StepKind::interrupt);
+  CHECK(frames[1].how == harness::UnwindStep::interrupt);
   CHECK(frames[2].ip == text + 0x600);
   guest.memory.put<std::uint64_t>(regs + 136, 0x33);
   CHECK(unwind(guest.tables, at(0x100, stack + 0x1f0, regs + 1), guest.read).size() == 1);
@@ -151,7 +151,7 @@ TEST_CASE("a function without a frame is left by the word on the stack that foll
   auto frames = unwind(guest.tables, at(0x100, stack + 0x100, stack + 0x180), guest.read);
   REQUIRE(frames.size() == 3);
   CHECK(frames[1].ip == text + 0x205);
-  CHECK(frames[1].how == harness::StepKind::return_word);
+  CHECK(frames[1].how == harness::UnwindStep::return_word);
   CHECK(frames[2].ip == text + 0x300);
   guest.memory.put<std::uint8_t>(text + 0x200, 0x90);
   frames = unwind(guest.tables, at(0x100, stack + 0x100, stack + 0x180), guest.read);
@@ -170,7 +170,7 @@ TEST_CASE("an interrupt's entry is crossed by what the CPU pushed") {
   REQUIRE(frames.size() == 2);
   CHECK(frames[1].ip == text + 0x500);
   CHECK(frames[1].exact);
-  CHECK(frames[1].how == harness::StepKind::interrupt);
+  CHECK(frames[1].how == harness::UnwindStep::interrupt);
   guest.memory.put<std::uint64_t>(pushed + 24, pushed + 40 + 16); // left over from elsewhere
   CHECK(unwind(guest.tables, at(0x100, stack + 0x100, 0), guest.read).size() == 1);
   guest.memory.put<std::uint64_t>(pushed + 24, pushed + 40);
@@ -260,9 +260,9 @@ TEST_CASE("ORC crosses calls, saved frame pointers, interrupts and other stacks"
   guest.word(0x2000, text + 0x510);
   const auto frames = unwind(guest.tables, at(0x100, stack + 0x100, stack + 0x150), guest.read);
   REQUIRE(frames.size() == 5);
-  CHECK(frames[1].how == harness::StepKind::orc);
+  CHECK(frames[1].how == harness::UnwindStep::orc);
   CHECK(frames[2].ip == text + 0x310);
-  CHECK(frames[3].how == harness::StepKind::interrupt);
+  CHECK(frames[3].how == harness::UnwindStep::interrupt);
   CHECK(frames[3].exact);
   CHECK(frames[4].ip == text + 0x510);
   CHECK(frames[4].sp == stack + 0x2008);
@@ -278,7 +278,7 @@ TEST_CASE("a module's frames are followed by its own tables, or by what follows 
   start.exact = false;
   auto frames = unwind(guest.tables, start, guest.read);
   REQUIRE(frames.size() == 2);
-  CHECK(frames[1].how == harness::StepKind::guess);
+  CHECK(frames[1].how == harness::UnwindStep::guess);
   guest.word(0x108, text + 0x205); // stale
   guest.memory.put<std::uint8_t>(text + 0x200, 0xe8);
   CHECK(unwind(guest.tables, start, guest.read)[1].ip == text + 0x205);
@@ -288,5 +288,5 @@ TEST_CASE("a module's frames are followed by its own tables, or by what follows 
   frames = unwind(guest.tables, start, guest.read);
   REQUIRE(frames.size() == 2);
   CHECK(frames[1].ip == text + 0x305);
-  CHECK(frames[1].how == harness::StepKind::orc);
+  CHECK(frames[1].how == harness::UnwindStep::orc);
 }

@@ -136,7 +136,7 @@ std::string disagreement(const Program& program, std::uint64_t fault,
   return {};
 }
 
-std::vector<Instruction> rows_of(const std::string& line, const CodePlace& place = {}) {
+std::vector<Instruction> rows_of(const std::string& line, const CodeSite& place = {}) {
   const auto code = parse_code(line);
   REQUIRE(code);
   return disassemble(*code, place);
@@ -158,7 +158,7 @@ TEST_CASE("a thousand Code: lines agree with objdump on what is code") {
   std::size_t unknown = 0;
   const auto lines = cut_lines(program, 1000);
   for (const auto& [fault, line] : lines) {
-    CodePlace place;
+    CodeSite place;
     place.name = [at = fault](std::int64_t offset) {
       return fmt::format("{:x}", at + static_cast<std::uint64_t>(offset));
     };
@@ -177,7 +177,7 @@ TEST_CASE("a thousand Code: lines agree with objdump on what is code") {
 
 TEST_CASE("a known start before the faulting byte leaves nothing unknown") {
   const std::string line = "Code: 48 89 e5 41 54 53 48 89 fb <0f> 0b 48 8b";
-  CodePlace place;
+  CodeSite place;
   place.anchor = 9;
   CHECK(listing(rows_of(line, place)) == "-9 mov    %rsp,%rbp\n-6 push   %r12\n-4 push   %rbx\n"
                                          "-3 mov    %rdi,%rbx\n>0 ud2\n2 .byte  0x48,0x8b\n");
@@ -201,7 +201,7 @@ TEST_CASE("instructions that capstone does not know, as binutils shows them") {
 }
 
 TEST_CASE("jumps name their targets") {
-  CodePlace place;
+  CodeSite place;
   CHECK(rows_of("Code: <74> 10", place)[0].text == "je     .+0x12");
   CHECK(rows_of("Code: 90 90 <eb> fc", place).back().text == "jmp    .-0x2");
   place.name = [](std::int64_t offset) { return fmt::format("f{:+#x}", offset); };
@@ -222,7 +222,7 @@ TEST_CASE("shifts keep the size that %cl does not tell") {
 
 TEST_CASE("the Code: lines of other machines, and those without bytes") {
   const std::string arm = "Code: aa1303e0 d503201f 97fff123 (d4210000) 14000002";
-  CodePlace place;
+  CodeSite place;
   place.machine = Machine::arm64;
   CHECK(listing(rows_of(arm, place)) == "-12 mov    x0, x19\n-8 nop\n-4 bl     .-0x3b74\n"
                                         ">0 brk    #0x800\n4 b      .+0x8\n");

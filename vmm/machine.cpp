@@ -257,7 +257,7 @@ void Machine::inject_nmi() {
 void Machine::stop() {
   end(MachineState::off, "");
   while (holds_ > 0)
-    resume();
+    let_go();
   output_.close();
   parked_changed_.notify_all();
   for (const auto& cpu : cpus_)

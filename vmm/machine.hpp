@@ -82,8 +82,8 @@ class Machine {
   // Holds the vCPUs where they are until let_go(), which stop() does, too; look() and snapshot()
   // may be called meanwhile, and end no hold. A second hold needs a second let_go(). From the
   // thread that calls take().
-  void hold() { pause(); }
-  void let_go() { resume(); }
+  void hold();
+  void let_go();
   // Each vCPU, in their order; the guest goes on. From the thread that calls take(), as the next
   // two.
   std::vector<CpuLook> look();
@@ -121,8 +121,6 @@ class Machine {
   DeviceStates save_devices();
   static void settle(Cpu& cpu);
   void release();
-  void pause();
-  void resume();
   void park();
   void run(Cpu& cpu);
   bool handle(Cpu& cpu, const Exit& exit);
@@ -144,7 +142,7 @@ class Machine {
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::atomic<bool> started_{false}; // the vCPU threads wait for it
   std::atomic<bool> stopping_{false};
-  unsigned holds_ = 0; // pause() without its resume()
+  unsigned holds_ = 0; // hold() without its let_go()
   std::mutex parking_; // guards the next three
   std::condition_variable parked_changed_;
   bool pausing_ = false;

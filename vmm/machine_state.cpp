@@ -23,7 +23,7 @@ std::string machine_identity() {
 }
 
 // A thread that waits for room in the output is let go: who would make room waits here.
-void Machine::pause() {
+void Machine::hold() {
   if (holds_++ > 0)
     return;
   std::unique_lock lock(parking_);
@@ -34,7 +34,7 @@ void Machine::pause() {
   parked_changed_.wait(lock, [this] { return parked_ == cpus_.size(); });
 }
 
-void Machine::resume() {
+void Machine::let_go() {
   if (--holds_ > 0)
     return;
   {
@@ -59,10 +59,10 @@ void Machine::park() {
 
 class Machine::Pause {
  public:
-  explicit Pause(Machine& machine) : machine_(machine) { machine_.pause(); }
+  explicit Pause(Machine& machine) : machine_(machine) { machine_.hold(); }
   Pause(const Pause&) = delete;
   Pause& operator=(const Pause&) = delete;
-  ~Pause() { machine_.resume(); }
+  ~Pause() { machine_.let_go(); }
 
  private:
   Machine& machine_;

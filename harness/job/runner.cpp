@@ -67,20 +67,25 @@ Runner::Runner(const Job& job, Backend& backend, const fs::path& session, const 
 
 Runner::~Runner() = default;
 
-RunSpec Runner::spec_of(const Image& image, unsigned count) const {
+RunSpec run_spec(const Job& job, double slowdown) {
   RunSpec spec;
+  spec.boot.append = job.append;
+  spec.boot.cpus = job.cpus;
+  spec.boot.memory = job.memory;
+  spec.setup.sysctls = job.sysctls.value_or(hang_limits(slowdown));
+  spec.program = job.program.encoded;
+  spec.step_names = job.program.step_names;
+  spec.limits = job.limits;
+  return spec;
+}
+
+RunSpec Runner::spec_of(const Image& image, unsigned count) const {
+  RunSpec spec = run_spec(job_, backend_.capabilities().slowdown);
   spec.boot.name = fmt::format("run-{}", count);
   spec.boot.vmlinux = image.vmlinux;
   spec.boot.bzimage = image.bzimage;
   spec.boot.initramfs = initramfs_;
-  spec.boot.append = job_.append;
-  spec.boot.cpus = job_.cpus;
-  spec.boot.memory = job_.memory;
   spec.setup.modules = modules_;
-  spec.setup.sysctls = job_.sysctls.value_or(hang_limits(backend_.capabilities().slowdown));
-  spec.program = job_.program.encoded;
-  spec.step_names = job_.program.step_names;
-  spec.limits = job_.limits;
   return spec;
 }
 

@@ -29,6 +29,10 @@ struct KeptRun {
   std::filesystem::path folder; // below <state>/runs: console, summary, report where there is one
 };
 
+// What a job alone says of its runs: all but kernel, initramfs, modules and name. slowdown: the
+// backend's.
+RunSpec run_spec(const Job& job, double slowdown);
+
 class Runner {
  public:
   // session: base::Warden's folder; state: base::state_home(). The backend outlives the runner.
@@ -65,6 +69,8 @@ class Runner {
   std::vector<std::string> modules_; // names, in loading order
   std::mutex mutex_;                 // guards count_, decoder_ and its key
   unsigned count_ = 0;
+  std::unique_ptr<Decoder> decoder_; // of the last vmlinux asked for
+  std::filesystem::path decoded_;
   bool clones_;
   std::mutex preparing_; // guards the next two; held while a guest boots for them
   std::shared_ptr<const Prepared> prepared_;
@@ -72,8 +78,6 @@ class Runner {
   std::mutex opening_;                        // guards the next two
   std::shared_ptr<const KernelImage> kernel_; // the last one asked for
   std::filesystem::path kernel_file_;
-  std::unique_ptr<Decoder> decoder_; // of the last vmlinux asked for
-  std::filesystem::path decoded_;
 };
 
 // The user's own kernel: an ELF vmlinux or a bzImage, told apart by their first bytes. Throws

@@ -27,11 +27,14 @@
 #include "harness/backend/backend.hpp"
 #include "harness/backend/command_line.hpp"
 #include "harness/backend/initramfs.hpp"
+#include "tests/bench/bench.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/fd.hpp"
 #include "vmm/base/files.hpp"
 
 namespace {
+
+using bench::median;
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
@@ -47,11 +50,6 @@ struct Contender {
   std::vector<std::string> argv; // writes what the agent sends to its standard output
   std::vector<double> seconds;
 };
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // Writes to free memory, that no boot pays for what another left there: under emulation a page that
 // held code that ran is many times slower to write than others, once.
@@ -272,11 +270,4 @@ int run(int argc, char** argv) {
 
 } // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_boot: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return bench::run_main("bench_boot", run, argc, argv); }

@@ -21,22 +21,21 @@
 #include "harness/backend/backend.hpp"
 #include "harness/backend/initramfs.hpp"
 #include "harness/job/job.hpp"
+#include "harness/job/runner.hpp"
 #include "harness/monitor/monitor.hpp"
+#include "tests/bench/bench.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 
 namespace {
+
+using bench::median;
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 // A row of the table; returns the median.
@@ -59,17 +58,10 @@ long own_kib() {
 
 harness::RunSpec spec_of(const harness::Job& job, const std::string& vmlinux,
                          const fs::path& initramfs) {
-  harness::RunSpec spec;
+  harness::RunSpec spec = harness::run_spec(job, 1);
   spec.boot.name = "bench";
   spec.boot.vmlinux = vmlinux;
   spec.boot.initramfs = initramfs;
-  spec.boot.append = job.append;
-  spec.boot.cpus = job.cpus;
-  spec.boot.memory = job.memory;
-  spec.setup.sysctls = job.sysctls.value_or(harness::hang_limits(1));
-  spec.program = job.program.encoded;
-  spec.step_names = job.program.step_names;
-  spec.limits = job.limits;
   return spec;
 }
 
@@ -239,11 +231,4 @@ int run(int argc, char** argv) {
 
 } // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_clone: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return bench::run_main("bench_clone", run, argc, argv); }

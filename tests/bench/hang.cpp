@@ -3,8 +3,6 @@
 //   SECONDS: from "agent ready" to the diagnosis (default 4); 0: when the monitor gives its verdict
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
-#include <poll.h>
 #include <string>
 
 #include <fmt/format.h>
@@ -15,8 +13,10 @@
 #include "harness/inspect/hang.hpp"
 #include "harness/job/job.hpp"
 #include "harness/job/modules.hpp"
+#include "harness/job/runner.hpp"
 #include "harness/monitor/watch.hpp"
 #include "harness/report/decoder.hpp"
+#include "tests/bench/bench.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/log.hpp"
@@ -43,19 +43,13 @@ struct Arguments {
 
 harness::RunSpec spec_of(const harness::Job& job, const Arguments& arguments,
                          const fs::path& folder) {
-  harness::RunSpec spec;
+  harness::RunSpec spec = harness::run_spec(job, 1);
   spec.boot.name = "hang";
   spec.boot.vmlinux = arguments.vmlinux;
   if (const fs::path beside = arguments.vmlinux.parent_path() / "bzImage"; fs::exists(beside))
     spec.boot.bzimage = beside;
   spec.boot.initramfs = folder / "initramfs";
-  spec.boot.append = job.append;
   spec.boot.cpus = arguments.cpus;
-  spec.boot.memory = job.memory;
-  spec.setup.sysctls = job.sysctls.value_or(harness::hang_limits(1));
-  spec.program = job.program.encoded;
-  spec.step_names = job.program.step_names;
-  spec.limits = job.limits;
   std::vector<harness::ExtraFile> files;
   for (const harness::Module& module :
        harness::find_modules(job.modules, job.modules_dir, folder / "modules")) {
@@ -127,11 +121,9 @@ void run(const Arguments& arguments) {
   std::printf("\n--- explained\n%s\n%s", explained.text.c_str(), explained.disassembly.c_str());
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+int start(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: bench_hang JOB VMLINUX [CPUS [SECONDS [BACKEND]]]\n");
+    fmt::print(stderr, "usage: bench_hang JOB VMLINUX [CPUS [SECONDS [BACKEND]]]\n");
     return 129;
   }
   Arguments arguments{argv[1], argv[2]};
@@ -141,10 +133,10 @@ int main(int argc, char** argv) {
     arguments.seconds = std::atof(argv[4]);
   if (argc > 5)
     arguments.backend = argv[5];
-  try {
-    run(arguments);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_hang: %s\n", error.what());
-    return 1;
-  }
+  run(arguments);
+  return 0;
 }
+
+} // namespace
+
+int main(int argc, char** argv) { return bench::run_main("bench_hang", start, argc, argv); }

@@ -18,11 +18,14 @@
 
 #include "harness/report/crash.hpp"
 #include "harness/report/kinds.hpp"
+#include "tests/bench/bench.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/text.hpp"
 
 namespace {
+
+using bench::median;
 
 namespace fs = std::filesystem;
 
@@ -48,11 +51,6 @@ double seconds_of(const std::function<void()>& work) {
 }
 
 double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / 1e6; }
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // The console log of a boot, again and again, each line with a time stamp of its own.
 std::string quiet_log() {
@@ -295,11 +293,4 @@ int run(int argc, char** argv) {
 
 } // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_report: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return bench::run_main("bench_report", run, argc, argv); }

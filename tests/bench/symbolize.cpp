@@ -23,12 +23,15 @@
 #include "harness/report/decoder.hpp"
 #include "harness/report/lines.hpp"
 #include "harness/report/symbolize.hpp"
+#include "tests/bench/bench.hpp"
 #include "vmm/base/child.hpp"
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/base/text.hpp"
 
 namespace {
+
+using bench::median;
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
@@ -38,11 +41,6 @@ struct Contender {
   std::function<void()> run;
   std::vector<double> seconds;
 };
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 harness::ExplainedReport explain(const harness::Decoder& decoder, const std::string& log) {
   harness::CrashReport report;
@@ -225,11 +223,4 @@ int start(int argc, char** argv) {
 
 } // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return start(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_symbolize: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return bench::run_main("bench_symbolize", start, argc, argv); }

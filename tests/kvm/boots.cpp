@@ -1,25 +1,26 @@
 // Many boots in one process, on KVM: each ends as it should, and none leaves a descriptor, a thread
 // or memory behind. Prints the figures.
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
-#include <poll.h>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "harness/backend/command_line.hpp"
 #include "harness/backend/initramfs.hpp"
+#include "tests/kvm/machine_test.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/machine.hpp"
+
+using kvm_test::hear;
+using kvm_test::Heard;
+using kvm_test::Holdings;
+using kvm_test::holdings;
+using kvm_test::rounds;
 
 namespace {
 
@@ -28,40 +29,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
-// How often of that many: all with KREPRO_TEST_ROUNDS=all, else a part, at least 12.
-int rounds(int all) {
-  const char* set = std::getenv("KREPRO_TEST_ROUNDS");
-  return set != nullptr && std::string_view(set) == "all" ? all : std::max(12, all / 5);
-}
-
 constexpr int settled_after = 10; // boots: what is made once for a process is there
-
-// What a boot may leave in this process.
-struct Holdings {
-  long descriptors = 0;
-  long threads = 0;
-  long resident_kib = 0;
-};
-
-long entries(const char* folder) {
-  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
-}
-
-long resident_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.rfind("VmRSS:", 0) == 0)
-      return std::stol(line.substr(6));
-  throw std::runtime_error("/proc/self/status has no VmRSS");
-}
-
-// A joined thread may still be in /proc/self/task for a moment.
-Holdings holdings() {
-  const auto end = Clock::now() + seconds(2);
-  while (entries("/proc/self/task") > 1 && Clock::now() < end)
-    std::this_thread::sleep_for(milliseconds(1));
-  return {entries("/proc/self/fd"), entries("/proc/self/task"), resident_kib()};
-}
 
 void print(const char* when, const Holdings& held) {
   fmt::print("{}: {} descriptors, {} threads, VmRSS {} KiB\n", when, held.descriptors, held.threads,
@@ -87,32 +55,6 @@ void boot_often(int count, const std::function<void(int)>& boot) {
   CHECK(after.descriptors == before.descriptors);
   CHECK(after.threads == before.threads);
   CHECK(after.resident_kib <= before.resident_kib + 1024);
-}
-
-// All that a machine said so far.
-struct Heard {
-  std::string console;
-  std::string channel;
-  vmm::MachineState state = vmm::MachineState::running;
-  std::string reason;
-};
-
-// Until the machine ends, enough holds, or `limit` passes.
-Heard hear(vmm::Machine& machine, seconds limit, const std::function<bool(const Heard&)>& enough) {
-  const auto end = Clock::now() + limit;
-  Heard heard;
-  while (heard.state == vmm::MachineState::running && !enough(heard) && Clock::now() < end) {
-    struct pollfd ready {
-      machine.event_fd(), POLLIN, 0
-    };
-    ::poll(&ready, 1, 500);
-    const vmm::MachineNews news = machine.take();
-    heard.console += news.output[static_cast<std::size_t>(vmm::Port::console)];
-    heard.channel += news.output[static_cast<std::size_t>(vmm::Port::channel)];
-    heard.state = news.state;
-    heard.reason = news.reason;
-  }
-  return heard;
 }
 
 // A folder that is removed.

@@ -2,17 +2,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
-#include <poll.h>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -24,9 +18,16 @@
 #include "harness/backend/command_line.hpp"
 #include "harness/backend/initramfs.hpp"
 #include "harness/inspect/kernel_image.hpp"
+#include "tests/kvm/machine_test.hpp"
 #include "vmm/base/files.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/snapshot_file.hpp"
+
+using kvm_test::hear;
+using kvm_test::Heard;
+using kvm_test::Holdings;
+using kvm_test::holdings;
+using kvm_test::rounds;
 
 namespace {
 
@@ -34,30 +35,6 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
-
-// All that a machine said so far.
-struct Heard {
-  std::string console;
-  std::string channel;
-  vmm::MachineState state = vmm::MachineState::running;
-};
-
-Heard hear(vmm::Machine& machine, milliseconds limit,
-           const std::function<bool(const Heard&)>& enough) {
-  const auto end = Clock::now() + limit;
-  Heard heard;
-  while (heard.state == vmm::MachineState::running && !enough(heard) && Clock::now() < end) {
-    struct pollfd ready {
-      machine.event_fd(), POLLIN, 0
-    };
-    ::poll(&ready, 1, 500);
-    const vmm::MachineNews news = machine.take();
-    heard.console += news.output[static_cast<std::size_t>(vmm::Port::console)];
-    heard.channel += news.output[static_cast<std::size_t>(vmm::Port::channel)];
-    heard.state = news.state;
-  }
-  return heard;
-}
 
 // Whether the guest sends the word back. console: takes what it says beside, where it is set.
 bool says(vmm::Machine& machine, const std::string& word, std::string* console = nullptr) {
@@ -144,31 +121,6 @@ std::string random_state(const vmm::GuestMemory& memory) {
   return {bytes.begin(), bytes.end()};
 }
 
-// What this process holds.
-struct Holdings {
-  long descriptors = 0;
-  long threads = 0;
-  long own_kib = 0; // resident, of no file
-};
-
-long entries(const char* folder) {
-  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
-}
-
-long own_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.rfind("RssAnon:", 0) == 0)
-      return std::stol(line.substr(8));
-  throw std::runtime_error("/proc/self/status has no RssAnon");
-}
-
-// A joined thread may still be in /proc/self/task for a moment.
-Holdings holdings() {
-  std::this_thread::sleep_for(milliseconds(50));
-  return {entries("/proc/self/fd"), entries("/proc/self/task"), own_kib()};
-}
-
 } // namespace
 
 TEST_CASE("clones of a guest go on where it was, and so does the guest") {
@@ -222,8 +174,7 @@ TEST_CASE("a snapshot that was saved is as good as the one it was") {
 // 200 of them but with KREPRO_TEST_ROUNDS=all. Each is heard for a moment, one in ten on a machine
 // made for it, the others on one put back.
 TEST_CASE("1000 clones with two CPUs answer, complain of nothing and leave nothing") {
-  const char* rounds = std::getenv("KREPRO_TEST_ROUNDS");
-  const int count = rounds != nullptr && std::string_view(rounds) == "all" ? 1000 : 200;
+  const int count = rounds(1000);
   const auto snapshot = boot(2)->snapshot();
   std::unique_ptr<vmm::Machine> machine;
   std::string console;

@@ -17,7 +17,7 @@ constexpr unsigned snapshot_version = 1;
 
 // Appears whole, read-only, in place of an older one. key: what the snapshot depends on, any bytes;
 // note: the caller's, given back by load_snapshot. Throws base::SysError; leaves nothing behind,
-// also when it is killed.
+// also when it is killed where the file system has O_TMPFILE.
 void save_snapshot(const Snapshot& snapshot, const std::filesystem::path& file,
                    std::string_view key, std::string_view note);
 

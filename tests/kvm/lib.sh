@@ -21,12 +21,30 @@ vhost_job() {
   grep -q '^backend = "kvm"$' "$1" || fail "images/jobs/${4-vhost-lock}.toml has no cpus in [vm]"
 }
 
+# watched SECONDS OUT COMMAND...: its exit code; what it prints goes to OUT. Of a command that takes longer it tells
+# what that was so far and where the threads stand, and waits on: who stops it is CTest.
+watched() {
+  local limit=$1 out=$2 end=$((SECONDS + $1)) pid code=0
+  shift 2
+  "$@" >"$out" 2>&1 </dev/null &
+  pid=$!
+  while [ "$SECONDS" -lt "$end" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.3; done
+  if kill -0 "$pid" 2>/dev/null; then
+    echo "not done after $limit s: $*"
+    cat "$out"
+    ps -L -o tid,stat,pcpu,wchan:30,comm -p "$pid"
+    tail -n +1 /proc/"$pid"/task/*/stack 2>/dev/null
+  fi
+  wait "$pid" || code=$?
+  return "$code"
+}
+
 # try NAME EXPECTED_CODE REGEX ARGS...: krepro run with these arguments; a line of its output must match.
 try() {
   local name=$1 expected=$2 regex=$3 code=0 start=$SECONDS
   shift 3
   rm -rf "$XDG_STATE_HOME/krepro/runs"
-  "$KREPRO" run -v "$@" >"$WORK/out" 2>&1 </dev/null || code=$?
+  watched 60 "$WORK/out" "$KREPRO" run -v "$@" || code=$?
   echo "$name: exit code $code, $((SECONDS - start)) s"
   if [ "$code" != "$expected" ] || ! grep -qE -- "$regex" "$WORK/out"; then
     cat "$WORK/out" >&2

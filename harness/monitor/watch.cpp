@@ -106,7 +106,7 @@ void Watch::on_silent_crash(TimePoint now) {
 }
 
 void Watch::begin_tail(TimePoint now) {
-  before_tail_ = phase_;
+  before_tail_ = phase_ == Phase::stuck ? Phase::booting : phase_;
   tell("the kernel reports a crash");
   enter(Phase::tail, now, spec_.limits.crash_tail);
 }
@@ -171,7 +171,7 @@ void Watch::on_hello(const guest::Hello& hello, TimePoint now) {
   setup.hold = goal_ == Goal::armed;
   message_ += guest::encode(setup);
   message_ += guest::encode(guest::Frame{guest::FrameType::program, spec_.program});
-  if (phase_ == Phase::booting)
+  if (phase_ == Phase::booting || phase_ == Phase::stuck)
     enter(Phase::preparing, now, preparing);
   if (phase_ == Phase::tail)
     before_tail_ = Phase::preparing;
@@ -242,9 +242,9 @@ void Watch::on_time(TimePoint now) {
     return end(OutcomeKind::hang, hang_detail_);
   if (phase_ == Phase::booting && !console_.empty() &&
       now - last_sign_ >= 2 * scaled(spec_.limits.silence))
-    return end(OutcomeKind::boot_failure,
-               fmt::format("silent for {:.0f} s before the agent was ready",
-                           seconds_between(last_sign_, now)));
+    return boot_hang(fmt::format("silent for {:.0f} s before the agent was ready",
+                                 seconds_between(last_sign_, now)),
+                     now);
   if (talking() && mute_agent(now) && !looked_)
     look_ = looked_ = true;
   if (talking() && now - last_frame_ >= scaled(spec_.limits.silence))
@@ -256,8 +256,10 @@ void Watch::on_time(TimePoint now) {
 void Watch::on_deadline(TimePoint now) {
   switch (phase_) {
   case Phase::booting:
-    return end(OutcomeKind::boot_failure,
-               fmt::format("the agent was not ready after {:.0f} s", seconds_between(start_, now)));
+    return boot_hang(
+        fmt::format("the agent was not ready after {:.0f} s", seconds_between(start_, now)), now);
+  case Phase::stuck:
+    return end(OutcomeKind::boot_failure, hang_detail_);
   case Phase::preparing:
   case Phase::running:
     return hang(fmt::format("not done after {:.0f} s", seconds_between(start_, now)), now);
@@ -272,6 +274,13 @@ void Watch::on_deadline(TimePoint now) {
   case Phase::ended:
     return;
   }
+}
+
+void Watch::boot_hang(const std::string& why, TimePoint now) {
+  hang_detail_ = why;
+  tell(hang_detail_);
+  look_ = true;
+  enter(Phase::stuck, now, spec_.limits.look);
 }
 
 void Watch::hang(const std::string& why, TimePoint now) {
@@ -291,6 +300,10 @@ void Watch::hang(const std::string& why, TimePoint now) {
 void Watch::on_diagnosis(std::optional<HangDiagnosis> diagnosis, TimePoint now) {
   if (diagnosis)
     tell("seen from outside: " + diagnosis->summary);
+  if (phase_ == Phase::stuck) {
+    diagnosis_ = std::move(diagnosis);
+    return end(OutcomeKind::boot_failure, hang_detail_);
+  }
   const bool shown = diagnosis && diagnosis->report;
   const bool mute = mute_agent(now);
   if (shown && (mute || !talking()))

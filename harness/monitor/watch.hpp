@@ -59,10 +59,13 @@ class Watch {
   bool take_nmi() { return std::exchange(nmi_, false); }
   // The outcome, after ended().
   Outcome finish(TimePoint now);
+  // What was seen of a guest that hung, or of a boot that got nowhere; where there was a look.
+  const std::optional<HangDiagnosis>& diagnosis() const { return diagnosis_; }
 
  private:
   enum class Phase {
     booting,   // until the agent says hello
+    stuck,     // it does not get there; the guest is being looked at
     preparing, // setup and program are sent; until started
     running,   // until done
     settling,  // the program is done; the kernel may still complain
@@ -87,6 +90,7 @@ class Watch {
   void on_time(TimePoint now);
   void on_deadline(TimePoint now);
   void begin_tail(TimePoint now);
+  void boot_hang(const std::string& why, TimePoint now);
   void hang(const std::string& why, TimePoint now);
   void end_tail(TimePoint now);
   void end_clean();

@@ -155,15 +155,45 @@ TEST_CASE("a crash before the agent is ready is a boot failure with its report")
 TEST_CASE("a guest that never says hello is a boot failure") {
   Story story;
   story.wait(story.spec.limits.boot + milliseconds(100));
+  REQUIRE(story.watch.take_look());
+  story.watch.on_diagnosis({}, story.now);
   REQUIRE(story.outcome().kind == OutcomeKind::boot_failure);
 }
 
 TEST_CASE("a boot that falls silent is given up before its deadline") {
   Story story;
-  story.console("Linux version 6.1.0\n").wait(milliseconds(15'000));
+  story.console("Linux version 6.1.0\n").wait(milliseconds(11'000));
+  REQUIRE(story.watch.take_look());
+  const bool seen = GENERATE(true, false);
+  if (seen)
+    story.watch.on_diagnosis(spinning(), story.now);
+  story.wait(milliseconds(4'000));
   const Outcome outcome = story.outcome();
   REQUIRE(outcome.kind == OutcomeKind::boot_failure);
   REQUIRE(outcome.detail == "silent for 10 s before the agent was ready");
+  REQUIRE(story.watch.diagnosis().has_value() == seen);
+}
+
+TEST_CASE("a boot that gets there while it is looked at goes on") {
+  Story story;
+  story.console("Linux version 6.1.0\n").wait(milliseconds(11'000));
+  REQUIRE(story.watch.take_look());
+  story.started();
+  story.watch.on_diagnosis(spinning(), story.now);
+  story.done().wait(milliseconds(1'000));
+  REQUIRE(story.outcome().kind == OutcomeKind::clean);
+}
+
+TEST_CASE("a crash that is told while a boot is looked at is the reason of its failure") {
+  Story story;
+  story.console("Linux version 6.1.0\n").wait(milliseconds(11'000));
+  REQUIRE(story.watch.take_look());
+  story.console(splat);
+  story.watch.on_diagnosis(spinning(), story.now);
+  story.wait(milliseconds(1'000));
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.detail == "the kernel crashed before the agent was ready");
+  REQUIRE(outcome.title() == "boot failed: possible deadlock in lock_all");
 }
 
 TEST_CASE("a guest that powers off or dies while booting is a boot failure") {

@@ -20,12 +20,6 @@ bool matches(const RE2& pattern, std::string_view text) {
   return pattern.Match(piece, 0, piece.size(), RE2::ANCHOR_START, nullptr, 0);
 }
 
-RE2::Options latin1() {
-  RE2::Options options;
-  options.set_encoding(RE2::Options::EncodingLatin1);
-  return options;
-}
-
 bool is_report_line(std::string_view text) {
   static const RE2 pattern("\\s*(?:[RE][A-Z0-9]{1,2}:? |E?FLAGS|CS: |CR2: |DR\\d: |FS: |Code: |PGD "
                            "|Oops: |Modules linked|"
@@ -41,7 +35,7 @@ bool is_report_line(std::string_view text) {
                            "0x|x\\d+ ?: |pc : |lr : |sp : |"
                            "\\{|\\.\\.\\. |[0-9a-f]{4}: |r\\d+ ?: |Register |Flags: |Control: "
                            "|Process |Stack|pgd = |lock\\(|hex dump)",
-                           latin1());
+                           RE2::Latin1);
   constexpr std::size_t least = 3; // bytes of all but a brace
   if (text.size() < least)
     return text.ends_with('{');
@@ -66,7 +60,7 @@ bool ends_trace(std::string_view text) {
       "(?:rcu: )?(?:rcu_\\w+ kthread starved|RCU grace-period kthread)|Last potentially|RIP: "
       "0033|The buggy|[Ff]reed by|kfence-#.*allocated|Memory state|"
       "(?:read|write) to 0x)",
-      latin1());
+      RE2::Latin1);
   return matches(pattern, text);
 }
 

@@ -154,10 +154,11 @@ void Supervisor::arm() {
 void Supervisor::wake(const std::string& payload) {
   held_ = false;
   if (const std::optional<Wake> wake = decode_wake(payload)) {
+    // First: the kernel has something to say of the seed. From any other level than 0 a kernel that
+    // finds a bug raises it to the highest: console_verbose().
+    write_to("/proc/sys/kernel/printk", wake->quiet ? "0" : "7");
     set_clock(wake->realtime_ns);
     add_entropy(wake->seed);
-    // From any other level a kernel that finds a bug raises it to the highest: console_verbose().
-    write_to("/proc/sys/kernel/printk", wake->quiet ? "0" : "7");
   }
   channel_.send(encode_awake(realtime_ns()));
   start_program();

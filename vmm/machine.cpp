@@ -103,7 +103,17 @@ Machine::Machine(std::shared_ptr<const Snapshot> snapshot) : Machine(snapshot->m
   restore(*origin_);
 }
 
-Machine::~Machine() { stop(); }
+Machine::~Machine() {
+  stop();
+  {
+    const std::lock_guard lock(parking_);
+    quitting_ = true;
+  }
+  goes_.notify_all();
+  for (const auto& cpu : cpus_)
+    if (cpu->thread.joinable())
+      cpu->thread.join();
+}
 
 void Machine::attach_devices() {
   bus_.attach("console", console_port, uart_ports, console_);
@@ -124,6 +134,7 @@ void Machine::make_vcpus(unsigned cpus, const std::function<CpuidTable(unsigned)
     cpu.vcpu.set_msrs(boot_msrs());
     cpu.vcpu.connect_local_interrupts();
   }
+  resting_ = cpus_.size();
 }
 
 void Machine::load(const MachineSpec& spec) {
@@ -144,35 +155,51 @@ void Machine::load(const MachineSpec& spec) {
 // No vCPU runs before all threads are there: the first to end kicks the others.
 void Machine::start() {
   install_kick_signal();
-  try {
-    for (const auto& cpu : cpus_) {
-      ASSERT(!cpu->thread.joinable());
-      cpu->thread = base::Thread([this, &cpu = *cpu] { run(cpu); });
-    }
-  } catch (const base::Error&) {
-    stopping_ = true;
-    release();
-    throw;
+  for (const auto& cpu : cpus_)
+    if (!cpu->thread.joinable())
+      cpu->thread = base::Thread([this, &cpu = *cpu] { serve(cpu); });
+  {
+    const std::lock_guard lock(parking_);
+    ASSERT(resting_ == cpus_.size());
+    resting_ = 0;
+    ++rounds_;
   }
-  release();
+  goes_.notify_all();
 }
 
-void Machine::release() {
-  started_ = true;
-  started_.notify_all();
+// A thread serves its vCPU as long as there is a machine: KVM waits for a grace period of RCU
+// whenever another thread runs a vCPU (kvm_vcpu_ioctl() of virt/kvm/kvm_main.c).
+void Machine::serve(Cpu& cpu) {
+  for (unsigned round = 0; await_start(round); rest()) {
+    run(cpu);
+    if (origin_)
+      settle(cpu);
+  }
+}
+
+bool Machine::await_start(unsigned& round) {
+  std::unique_lock lock(parking_);
+  goes_.wait(lock, [&] { return quitting_ || rounds_ != round; });
+  round = rounds_;
+  return !quitting_;
+}
+
+void Machine::rest() {
+  {
+    const std::lock_guard lock(parking_);
+    ++resting_;
+  }
+  stands_.notify_all();
 }
 
 void Machine::run(Cpu& cpu) {
-  started_.wait(false);
+  cpu.settled = false;
   try {
     while (!stopping_ && handle(cpu, cpu.vcpu.run())) {
     }
   } catch (const base::Error& error) {
     end(MachineState::failed, error.what());
   }
-  const std::lock_guard lock(parking_);
-  ++parked_;
-  parked_changed_.notify_all();
 }
 
 // False: this vCPU runs no more.
@@ -259,10 +286,8 @@ void Machine::stop() {
   while (holds_ > 0)
     let_go();
   output_.close();
-  parked_changed_.notify_all();
-  for (const auto& cpu : cpus_)
-    if (cpu->thread.joinable())
-      cpu->thread.join();
+  std::unique_lock lock(parking_);
+  stands_.wait(lock, [this] { return resting_ == cpus_.size(); });
 }
 
 std::map<std::string, std::uint64_t> Machine::exits() const {

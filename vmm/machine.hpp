@@ -69,7 +69,8 @@ class Machine {
   Machine& operator=(const Machine&) = delete;
   ~Machine();
 
-  // Starts the vCPUs, a thread each. Once.
+  // Starts the vCPUs, a thread each. Once, and once more after each rewind(). Throws base::SysError
+  // where there is no thread to be had.
   void start();
   // Readable while take() may have something new.
   int event_fd() const { return output_.fd(); }
@@ -91,10 +92,10 @@ class Machine {
   const GuestMemory& memory() const { return memory_; }
   // The guest goes on. Throws base::Error once it has ended, and where KVM refuses.
   std::shared_ptr<const Snapshot> snapshot();
-  // Makes a clone that was stopped as it was before start(), with all that it has of KVM. Throws
-  // base::Error where KVM refuses: it is of no use then.
+  // Makes a clone that was stopped as it was before start(), with all that it has of KVM and its
+  // threads. Throws base::Error where KVM refuses: it is of no use then.
   void rewind();
-  // Ends the guest; no thread of it is left. May be called again.
+  // Ends the guest: no vCPU runs any more. May be called again.
   void stop();
 
   // Exits to user space so far: by the device that was accessed, "none" for ports without one,
@@ -109,6 +110,7 @@ class Machine {
     CpuidTable cpuid;
     base::Thread thread;
     std::atomic<bool> nmi{false};
+    bool settled = false; // since it ran; written by its thread before it rests
     std::atomic<std::uint64_t> mmio{0};
     std::atomic<std::uint64_t> interrupted{0};
   };
@@ -120,7 +122,9 @@ class Machine {
   void restore(const Snapshot& snapshot);
   DeviceStates save_devices();
   static void settle(Cpu& cpu);
-  void release();
+  void serve(Cpu& cpu);
+  bool await_start(unsigned& round);
+  void rest();
   void park();
   void run(Cpu& cpu);
   bool handle(Cpu& cpu, const Exit& exit);
@@ -140,13 +144,16 @@ class Machine {
   ResetControl reset_;
   Bus bus_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
-  std::atomic<bool> started_{false}; // the vCPU threads wait for it
   std::atomic<bool> stopping_{false};
-  unsigned holds_ = 0; // hold() without its let_go()
-  std::mutex parking_; // guards the next three
-  std::condition_variable parked_changed_;
+  unsigned holds_ = 0;             // hold() without its let_go()
+  std::mutex parking_;             // guards what follows, to resting_
+  std::condition_variable stands_; // a vCPU thread parked or rests; who holds or stops waits for it
+  std::condition_variable goes_;   // the vCPU threads may go on, or shall quit; they wait for it
+  unsigned rounds_ = 0;            // calls of start()
+  bool quitting_ = false;
   bool pausing_ = false;
-  std::size_t parked_ = 0;   // vCPU threads that wait in park() or have ended
+  std::size_t parked_ = 0;   // vCPU threads that wait in park()
+  std::size_t resting_ = 0;  // vCPU threads that wait for the next start()
   mutable std::mutex mutex_; // guards the next two
   MachineState state_ = MachineState::running;
   std::string reason_;

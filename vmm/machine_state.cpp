@@ -3,6 +3,7 @@
 
 #include "vmm/base/error.hpp"
 #include "vmm/base/files.hpp"
+#include "vmm/base/log.hpp"
 #include "vmm/machine.hpp"
 
 namespace vmm {
@@ -31,7 +32,7 @@ void Machine::hold() {
   output_.close();
   for (const auto& cpu : cpus_)
     kick(*cpu);
-  parked_changed_.wait(lock, [this] { return parked_ == cpus_.size(); });
+  stands_.wait(lock, [this] { return parked_ + resting_ == cpus_.size(); });
 }
 
 void Machine::let_go() {
@@ -43,7 +44,7 @@ void Machine::let_go() {
   }
   if (!stopping_)
     output_.open();
-  parked_changed_.notify_all();
+  goes_.notify_all();
 }
 
 // Waits while the machine is paused.
@@ -52,8 +53,8 @@ void Machine::park() {
   if (!pausing_)
     return;
   ++parked_;
-  parked_changed_.notify_all();
-  parked_changed_.wait(lock, [this] { return !pausing_; });
+  stands_.notify_all();
+  goes_.wait(lock, [this] { return !pausing_; });
   --parked_;
 }
 
@@ -112,30 +113,33 @@ void Machine::restore(const Snapshot& snapshot) {
 // What an exit left open would otherwise be written into the registers of the next guest.
 void Machine::settle(Cpu& cpu) {
   constexpr int most_exits = 1000; // of one instruction that is repeated
-  cpu.vcpu.interrupt();
-  int exits = 0;
-  while (cpu.vcpu.run().kind != ExitKind::interrupted)
-    if (++exits == most_exits)
-      throw base::Error("KVM: an exit does not end");
-  cpu.vcpu.let_run();
-  cpu.nmi = false;
+  try {
+    cpu.vcpu.interrupt();
+    for (int exits = 0; !cpu.settled && exits < most_exits; ++exits)
+      cpu.settled = cpu.vcpu.run().kind == ExitKind::interrupted;
+    cpu.vcpu.let_run();
+    cpu.nmi = false;
+  } catch (const base::Error& error) {
+    base::log("vmm", base::LogLevel::debug, "a vCPU is not settled: {}", error.what());
+  }
 }
 
 void Machine::rewind() {
   ASSERT(origin_ != nullptr);
-  for (const auto& cpu : cpus_)
-    ASSERT(!cpu->thread.joinable());
+  {
+    const std::lock_guard lock(parking_);
+    ASSERT(resting_ == cpus_.size());
+  }
   if (state_ == MachineState::reset || state_ == MachineState::failed)
     throw base::Error("a guest that died is not put back");
   for (const auto& cpu : cpus_)
-    settle(*cpu);
+    if (!cpu->settled)
+      throw base::Error("KVM: an exit does not end");
   origin_->memory.put_back(memory_);
   restore(*origin_);
   output_.reset();
   state_ = MachineState::running;
   reason_.clear();
-  parked_ = 0;
-  started_ = false;
   stopping_ = false;
 }
 

@@ -18,9 +18,6 @@ constexpr std::chrono::milliseconds soon{300};
 constexpr std::size_t max_shown = 200;    // bytes of a line, for people
 constexpr std::size_t max_log = 4u << 20; // bytes
 
-constexpr std::string_view mark =
-    "[krepro: the console ends here; what follows was read from the guest's memory]\n";
-
 std::string_view without_return(std::string_view line) {
   while (!line.empty() && line.back() == '\r')
     line.remove_suffix(1);
@@ -54,6 +51,13 @@ std::string_view last_line(std::string_view text) {
     if (const std::string_view line = without_return(take_line(text)); !line.empty())
       last = line;
   return last;
+}
+
+void add_below(std::string& console, std::string_view source, std::string_view text) {
+  if (!console.empty() && console.back() != '\n')
+    console += '\n';
+  console += fmt::format("[krepro: the console ends here; what follows was {}]\n", source);
+  console += text;
 }
 
 LastWords::LastWords(Guest& guest, const KernelImage* kernel, TimePoint start)
@@ -98,10 +102,7 @@ void LastWords::tell(Outcome& outcome) {
     read(true);
   const std::string_view unshown = unshown_part(log_, outcome.console);
   if (!unshown.empty()) {
-    if (!outcome.console.empty() && outcome.console.back() != '\n')
-      outcome.console += '\n';
-    outcome.console += mark;
-    outcome.console += unshown;
+    add_below(outcome.console, "read from the guest's memory", unshown);
     outcome.reports = reports_in(outcome.console);
   }
   const std::string last = base::printable(last_line(outcome.console).substr(0, max_shown));

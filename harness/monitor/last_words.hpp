@@ -21,6 +21,9 @@ std::string_view unshown_part(std::string_view log, std::string_view console);
 // none.
 std::string_view last_line(std::string_view text);
 
+// Puts text below a console, behind a line that says where it is from: "read from ...".
+void add_below(std::string& console, std::string_view source, std::string_view text);
+
 // Reads the log of one guest from its memory.
 class LastWords {
  public:

@@ -127,18 +127,12 @@ const KernelImage* kernel_for(const Backend& backend, const RunSpec& spec) {
   return backend.capabilities().inspect ? spec.kernel : nullptr;
 }
 
-constexpr std::string_view seen_mark =
-    "[krepro: the console ends here; what follows was seen from outside]\n";
-
 // What was seen of a boot that got nowhere stands behind its log.
 void add_look(const HangDiagnosis& seen, Outcome& outcome) {
   outcome.detail += "; seen from outside: " + seen.summary;
   if (outcome.reports.empty() && seen.report)
     outcome.reports.push_back(*seen.report);
-  if (!outcome.console.empty() && outcome.console.back() != '\n')
-    outcome.console += '\n';
-  outcome.console += seen_mark;
-  outcome.console += seen.text;
+  add_below(outcome.console, "seen from outside", seen.text);
 }
 
 // The outcome of a boot; ends the guest.

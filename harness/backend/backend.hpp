@@ -91,8 +91,9 @@ class Guest {
   // A look at each vCPU, in their order; the guest goes on. Throws base::Error where the backend
   // fails or Capabilities::inspect is false.
   virtual std::vector<CpuRegisters> registers();
-  // Copies [address, address + to.size()) of guest-physical memory as it is while the guest runs.
-  // False where not all of it is the guest's memory. Throws as registers().
+  // Copies [address, address + to.size()) of guest-physical memory as it is while the guest runs,
+  // or was left when it ended. False where not all of it is the guest's memory. Throws as
+  // registers().
   virtual bool read_memory(std::uint64_t address, std::span<std::uint8_t> to);
   // The guest goes on. What it had sent and poll() has not returned is not in it. Throws
   // base::Error where the guest has ended, the backend fails or Capabilities::clones is false.

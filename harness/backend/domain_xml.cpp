@@ -58,12 +58,14 @@ std::string serial_port(unsigned port, const std::filesystem::path& socket) {
 
 } // namespace
 
+// memfd: krepro can read the guest's memory (memory_file.hpp), also when QEMU has ended.
 // -no-reboot: libvirt alone would let a guest that resets start again before it ends it.
 std::string domain_xml(const DomainPlan& plan) {
   return fmt::format(
       R"(<domain type='{type}' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name>
   <memory unit='b'>{memory}</memory>
+  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>
   <vcpu>{cpus}</vcpu>
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>

@@ -63,6 +63,8 @@ LibvirtGuest::LibvirtGuest(std::shared_ptr<Connection> connection, const DomainP
     console_.accept();
     channel_.accept();
     machine_ = {console_.peer(), base::start_time(console_.peer()).value_or(0)};
+    if (machine_.pid > 0)
+      memory_ = MemoryFile::of_qemu(machine_.pid, ranges_); // not that of another user
     subscription_ = std::make_unique<DomainSubscription>(connection_, domain_.get(), events_);
     if (libvirt().virDomainResume(domain_.get()) != 0)
       throw base::Error(
@@ -209,21 +211,6 @@ std::vector<CpuRegisters> LibvirtGuest::registers() {
   return all;
 }
 
-// Asks once; a QEMU of another user cannot be looked into.
-void LibvirtGuest::find_memory() {
-  memory_found_ = true;
-  for (MemoryRange& range : ranges_) {
-    const auto host = parse_host_address(ask_monitor(fmt::format("gpa2hva {:#x}", range.guest)));
-    if (!host)
-      return;
-    range.host = *host;
-  }
-  if (machine_.pid > 0 && base::start_time(machine_.pid) == machine_.started)
-    memory_ = ProcessMemory::open(machine_.pid, ranges_);
-  base::log("backend", base::LogLevel::debug, "guest memory is read {}",
-            memory_ ? "from QEMU's" : "through libvirt");
-}
-
 // Some 2 ms a call: libvirt has QEMU write a file.
 bool LibvirtGuest::peek_memory(std::uint64_t address, std::span<std::uint8_t> to) {
   constexpr std::size_t most = 1u << 20; // a daemon's limit is 4 MiB
@@ -245,8 +232,6 @@ bool LibvirtGuest::peek_memory(std::uint64_t address, std::span<std::uint8_t> to
 }
 
 bool LibvirtGuest::read_memory(std::uint64_t address, std::span<std::uint8_t> to) {
-  if (!memory_found_)
-    find_memory();
   return memory_ ? memory_->read(address, to) : peek_memory(address, to);
 }
 

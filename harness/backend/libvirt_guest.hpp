@@ -14,7 +14,7 @@
 #include "harness/backend/domain_xml.hpp"
 #include "harness/backend/libvirt_api.hpp"
 #include "harness/backend/libvirt_connection.hpp"
-#include "harness/backend/process_memory.hpp"
+#include "harness/backend/memory_file.hpp"
 #include "harness/backend/serial_port.hpp"
 
 namespace harness {
@@ -58,7 +58,6 @@ class LibvirtGuest : public Guest {
   void judge_end(GuestOutput& output);
   std::string last_words() const;
   std::string ask_monitor(const std::string& command);
-  void find_memory();
   bool peek_memory(std::uint64_t address, std::span<std::uint8_t> to);
 
   std::shared_ptr<Connection> connection_;
@@ -69,9 +68,8 @@ class LibvirtGuest : public Guest {
   std::unique_ptr<virDomain, FreeDomain> domain_;
   std::unique_ptr<DomainSubscription> subscription_;
   QemuProcess machine_;
-  std::vector<MemoryRange> ranges_;     // of the guest's memory; host filled by find_memory()
-  std::optional<ProcessMemory> memory_; // nothing: not yet looked for, or only libvirt can read it
-  bool memory_found_ = false;           // it was looked for
+  std::vector<MemoryRange> ranges_;  // of the guest's memory
+  std::optional<MemoryFile> memory_; // nothing: only libvirt can read it
   bool paused_ = false;
   bool destroyed_ = false; // by stop()
   bool ended_ = false;     // its end was reported

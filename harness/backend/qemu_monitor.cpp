@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <optional>
 
 #include "vmm/base/text.hpp"
 
@@ -71,14 +72,6 @@ std::vector<CpuRegisters> parse_registers(std::string_view text) {
       take_line(line, all.back());
   }
   return all;
-}
-
-std::optional<std::uint64_t> parse_host_address(std::string_view text) {
-  constexpr std::string_view before = ") is 0x";
-  const std::size_t at = text.find(before);
-  if (text.find("Host virtual address for") != 0 || at == std::string_view::npos)
-    return std::nullopt;
-  return hex(text.substr(at + before.size()));
 }
 
 } // namespace harness

@@ -238,6 +238,16 @@ TEST_CASE("what is not the guest's memory cannot be read") {
   CHECK(guest->read_memory(0x10000, std::span<std::uint8_t>()));
 }
 
+TEST_CASE("the memory of a guest that has ended can still be read") {
+  if (!contract::backend().capabilities().inspect)
+    return;
+  const auto guest = start("left", "off");
+  hear_until(*guest, never);
+  CHECK(physical_memory_with(*guest, "Linux version ") != 0);
+  guest->stop();
+  CHECK(physical_memory_with(*guest, "Linux version ") != 0);
+}
+
 TEST_CASE("a paused guest stands still, and can be stopped") {
   if (!contract::backend().capabilities().inspect)
     return;

@@ -1,11 +1,8 @@
 #include "harness/backend/qemu_monitor.hpp"
 
 #include <string>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
-
-#include "harness/backend/process_memory.hpp"
 
 namespace {
 
@@ -65,43 +62,4 @@ TEST_CASE("an answer that is cut or no answer makes no registers up") {
   REQUIRE(odd.size() == 1);
   CHECK(odd[0].rip == 0);
   CHECK(odd[0].gs_base == 0);
-}
-
-TEST_CASE("QEMU's answer where it has an address") {
-  CHECK(harness::parse_host_address(
-            "Host virtual address for 0x100000 (pc.ram) is 0x7f8c33f00000\r\n") == 0x7f8c33f00000u);
-  CHECK(!harness::parse_host_address("No memory is mapped at address 0xfee00000\r\n"));
-  CHECK(!harness::parse_host_address("Memory at address 0xa0000 is not RAM\r\n"));
-  CHECK(!harness::parse_host_address(""));
-}
-
-TEST_CASE("memory of the pc machine, by size") {
-  const auto small = harness::pc_memory(512u << 20);
-  REQUIRE(small.size() == 2);
-  CHECK((small[0].guest == 0 && small[0].size == 0xa0000));
-  CHECK((small[1].guest == 0x100000 && small[1].size == 511u << 20));
-  const auto large = harness::pc_memory(std::uint64_t{4} << 30);
-  REQUIRE(large.size() == 3);
-  CHECK(large[1].size == 0xc0000000 - 0x100000);
-  CHECK((large[2].guest == std::uint64_t{4} << 30 && large[2].size == std::uint64_t{1} << 30));
-}
-
-TEST_CASE("a process's memory is read by ranges, over their borders, and not outside") {
-  std::string text = "0123456789abcdef";
-  const auto host = reinterpret_cast<std::uint64_t>(text.data());
-  const auto memory =
-      harness::ProcessMemory::open(::getpid(), {{0x1000, host + 8, 8}, {0x1008, host, 8}});
-  REQUIRE(memory);
-  std::string read(16, '\0');
-  std::span bytes(reinterpret_cast<std::uint8_t*>(read.data()), read.size());
-  REQUIRE(memory->read(0x1000, bytes));
-  CHECK(read == "89abcdef01234567");
-  CHECK(!memory->read(0x1001, bytes));
-  CHECK(!memory->read(0xfff, bytes));
-  CHECK(memory->read(0x100f, bytes.first(1)));
-  CHECK(!memory->read(0x1010, bytes.first(1)));
-  CHECK(memory->read(0, {}));
-  const auto hole = harness::ProcessMemory::open(::getpid(), {{0, 0, 4096}});
-  REQUIRE(hole);
-  CHECK(!hole->read(0, bytes));
 }

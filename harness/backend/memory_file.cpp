@@ -1,8 +1,10 @@
-#include "harness/backend/process_memory.hpp"
+#include "harness/backend/memory_file.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <filesystem>
+#include <string_view>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -17,40 +19,51 @@ constexpr std::uint64_t four_gib = std::uint64_t{4} << 30;
 constexpr std::uint64_t most_below = 0xe0000000;  // as much as fits there
 constexpr std::uint64_t split_below = 0xc0000000; // where it does not
 
+// What /proc/PID/fd shows of it (backends/hostmem-memfd.c of QEMU; memfd_create(2)).
+constexpr std::string_view link_of_memory = "/memfd:memory-backend-memfd (deleted)";
+
 } // namespace
 
 std::vector<MemoryRange> pc_memory(std::uint64_t size) {
   const std::uint64_t below = size >= most_below ? split_below : size;
   std::vector<MemoryRange> ranges{{0, 0, std::min(below, vga_begin)}};
   if (below > firmware_end)
-    ranges.push_back({firmware_end, 0, below - firmware_end});
+    ranges.push_back({firmware_end, firmware_end, below - firmware_end});
   if (size > below)
-    ranges.push_back({four_gib, 0, size - below});
+    ranges.push_back({four_gib, below, size - below});
   return ranges;
 }
 
-std::optional<ProcessMemory> ProcessMemory::open(pid_t pid, std::vector<MemoryRange> ranges) {
-  base::Fd file(::open(fmt::format("/proc/{}/mem", pid).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file)
-    return std::nullopt;
-  return ProcessMemory(std::move(file), std::move(ranges));
+std::optional<MemoryFile> MemoryFile::of_qemu(pid_t pid, std::vector<MemoryRange> ranges) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(fmt::format("/proc/{}/fd", pid), ignored), end;
+       !ignored && entry != end; entry.increment(ignored)) {
+    std::error_code closed;
+    if (fs::read_symlink(entry->path(), closed) != link_of_memory)
+      continue;
+    base::Fd file(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (file)
+      return MemoryFile(std::move(file), std::move(ranges));
+  }
+  return std::nullopt;
 }
 
-bool ProcessMemory::read_host(std::uint64_t address, std::span<std::uint8_t> to) const {
+bool MemoryFile::read_file(std::uint64_t offset, std::span<std::uint8_t> to) const {
   while (!to.empty()) {
     const ssize_t n =
-        ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(address)); // 0: it has ended
+        ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset)); // 0: its end
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)
       return false;
-    address += static_cast<std::uint64_t>(n);
+    offset += static_cast<std::uint64_t>(n);
     to = to.subspan(static_cast<std::size_t>(n));
   }
   return true;
 }
 
-bool ProcessMemory::read(std::uint64_t address, std::span<std::uint8_t> to) const {
+bool MemoryFile::read(std::uint64_t address, std::span<std::uint8_t> to) const {
   while (!to.empty()) {
     const auto range = std::find_if(ranges_.begin(), ranges_.end(), [&](const MemoryRange& r) {
       return address >= r.guest && address - r.guest < r.size;
@@ -60,7 +73,7 @@ bool ProcessMemory::read(std::uint64_t address, std::span<std::uint8_t> to) cons
     const std::uint64_t offset = address - range->guest;
     const std::size_t part =
         static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), range->size - offset));
-    if (!read_host(range->host + offset, to.first(part)))
+    if (!read_file(range->offset + offset, to.first(part)))
       return false;
     address += part;
     to = to.subspan(part);

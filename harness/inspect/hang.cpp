@@ -89,6 +89,7 @@ CpuLook HangWatch::look_at(const CpuRegisters& cpu, std::uint64_t task) const {
   CpuLook look;
   look.user = cpu.user;
   look.halted = cpu.halted;
+  look.started = !cpu.halted || cpu.cr3 != 0; // a kernel has page tables
   look.interrupts = (cpu.rflags & interrupt_flag) != 0;
   look.registers = cpu;
   if (const auto found = read_task(layout_, read_, task)) {

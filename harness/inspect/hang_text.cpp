@@ -24,6 +24,7 @@ std::string use_text(const CpuUse& use) {
   add(use.user, "user");
   add(use.idle, "idle");
   add(use.halted_for_ever, "halted with interrupts off");
+  add(use.not_started, "not started yet");
   return text.empty() ? "not seen" : text;
 }
 

@@ -204,7 +204,9 @@ CpuUse use_of(const std::vector<Look>& looks, std::size_t cpu) {
     if (cpu >= look.size())
       continue;
     const CpuLook& one = look[cpu];
-    if (one.halted && !one.interrupts)
+    if (!one.started)
+      ++use.not_started;
+    else if (one.halted && !one.interrupts)
       ++use.halted_for_ever;
     else if (is_idle(one))
       ++use.idle;

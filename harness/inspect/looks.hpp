@@ -23,6 +23,7 @@ struct CpuLook {
   bool user = false;   // in ring 3
   bool halted = false; // waits for an interrupt
   bool interrupts = true;
+  bool started = true;    // false: it waits for the kernel to start it
   std::uint64_t task = 0; // the task_struct of what it runs; 0: not known
   int pid = -1;           // 0: the idle task; -1: not known
   CpuRegisters registers;
@@ -61,6 +62,7 @@ struct CpuUse {
   unsigned user = 0;
   unsigned kernel = 0;
   unsigned halted_for_ever = 0; // with interrupts off: nothing but an NMI wakes it
+  unsigned not_started = 0;
 };
 CpuUse use_of(const std::vector<Look>& looks, std::size_t cpu);
 

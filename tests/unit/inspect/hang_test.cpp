@@ -271,6 +271,16 @@ TEST_CASE("a CPU that is halted for good, and a busy user space") {
   CHECK(!one.report);
 }
 
+TEST_CASE("a CPU that the kernel has not started is not to blame") {
+  CpuLook waiting;
+  waiting.halted = true;
+  waiting.interrupts = false;
+  waiting.started = false;
+  const auto none = harness::judge_hang(facts({{idle(), waiting}, {idle(), waiting}}));
+  CHECK(none.kind == HangKind::idle);
+  CHECK(none.text.find("CPU 1: not started yet 2 of 2 looks\n") != std::string::npos);
+}
+
 TEST_CASE("no looks, no tasks: no hang") {
   const auto diagnosis = harness::judge_hang({});
   CHECK(!diagnosis.report);

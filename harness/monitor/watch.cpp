@@ -296,12 +296,13 @@ void Watch::hang(const std::string& why, TimePoint now) {
 }
 
 // A guest that does not answer and hangs will do so for ever; one that answers is heard to the end
-// of its own words first, and one that answers again goes on.
+// of its own words first, and one that answers again goes on. A boot that still prints is slow.
 void Watch::on_diagnosis(std::optional<HangDiagnosis> diagnosis, TimePoint now) {
   if (diagnosis)
     tell("seen from outside: " + diagnosis->summary);
   if (phase_ == Phase::stuck) {
-    diagnosis_ = std::move(diagnosis);
+    if (now - last_sign_ >= scaled(spec_.limits.suspect))
+      diagnosis_ = std::move(diagnosis);
     return end(OutcomeKind::boot_failure, hang_detail_);
   }
   const bool shown = diagnosis && diagnosis->report;

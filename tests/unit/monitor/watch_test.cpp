@@ -174,6 +174,17 @@ TEST_CASE("a boot that falls silent is given up before its deadline") {
   REQUIRE(story.watch.diagnosis().has_value() == seen);
 }
 
+TEST_CASE("a boot that still prints at its deadline is slow and does not hang") {
+  Story story;
+  while (!story.watch.take_look())
+    story.console("one more line\n").wait(milliseconds(500));
+  story.console("and another\n");
+  story.watch.on_diagnosis(spinning(), story.now);
+  const Outcome outcome = story.outcome();
+  REQUIRE(outcome.kind == OutcomeKind::boot_failure);
+  REQUIRE(!story.watch.diagnosis());
+}
+
 TEST_CASE("a boot that gets there while it is looked at goes on") {
   Story story;
   story.console("Linux version 6.1.0\n").wait(milliseconds(11'000));

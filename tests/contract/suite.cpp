@@ -222,6 +222,19 @@ TEST_CASE("registers and memory of a running guest can be looked at, and it goes
   CHECK(heard.channel == "ready\nstill there");
 }
 
+// What HangWatch tells a CPU by that the kernel has not started.
+TEST_CASE("a CPU that was never started is halted and has no page tables") {
+  if (!contract::backend().capabilities().inspect)
+    return;
+  const auto guest = start("unstarted", "silent maxcpus=1");
+  REQUIRE(ready(hear_until(*guest, ready)));
+  const std::vector<harness::CpuRegisters> cpus = guest->registers();
+  REQUIRE(cpus.size() == 2);
+  CHECK(cpus[0].cr3 != 0);
+  CHECK(cpus[1].cr3 == 0);
+  CHECK(cpus[1].halted);
+}
+
 TEST_CASE("what is not the guest's memory cannot be read") {
   if (!contract::backend().capabilities().inspect)
     return;

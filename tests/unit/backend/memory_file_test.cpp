@@ -5,7 +5,6 @@
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <utility>
 
 #include <catch2/catch.hpp>
 
